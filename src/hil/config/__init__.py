@@ -1,0 +1,1 @@
+"""The configuration file: its models, its loading and its problems in words."""

@@ -1,0 +1,1 @@
+"""Pure decisions and values: no asyncio, clock, file, socket, log or random."""

@@ -1,0 +1,51 @@
+"""Commands: what can be asked for, by whom, and what became of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from hil.domain.plant import PlantId
+
+
+class CommandKind(StrEnum):
+    """What can be asked for; the words are those of the HTTP routes."""
+
+    START = "start"
+    STOP = "stop"
+    DISPATCH = "dispatch"
+    PAUSE = "pause"
+    RECORD = "record"
+    STOP_RECORDING = "stop-recording"
+    FLEET_START = "fleet-start"
+    FLEET_STOP = "fleet-stop"
+
+
+class CommandStatus(StrEnum):
+    """Where a command stands; the last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+    @property
+    def is_final(self) -> bool:
+        return self in {CommandStatus.DONE, CommandStatus.FAILED, CommandStatus.REJECTED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One entry of the audit trail; `plant` None is the whole site."""
+
+    id: str
+    kind: CommandKind
+    plant: PlantId | None
+    status: CommandStatus
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    by: str
+    queued_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None

@@ -1,0 +1,96 @@
+"""Schedules as step functions of time."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from hil.domain.snapshot import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One signal over time: a value holds until the next; None is no setpoint from there on.
+
+    `times` are aware UTC instants that strictly increase; before the first there is no setpoint.
+    """
+
+    times: tuple[datetime, ...] = ()
+    values: tuple[float | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert len(self.times) == len(self.values), "one value a time"
+        assert all(a < b for a, b in zip(self.times, self.times[1:], strict=False)), "times rise"
+
+    def at(self, instant: datetime) -> float | None:
+        """The value in force at the instant."""
+        index = bisect_right(self.times, instant)
+        return self.values[index - 1] if index else None
+
+    def since(self, instant: datetime) -> datetime | None:
+        """When the value in force at the instant began to hold."""
+        index = bisect_right(self.times, instant)
+        return self.times[index - 1] if index else None
+
+    def next_change(self, instant: datetime) -> tuple[datetime, float | None] | None:
+        """The first point after the instant."""
+        index = bisect_right(self.times, instant)
+        return (self.times[index], self.values[index]) if index < len(self.times) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulePoint:
+    """From `time` on these setpoints hold; None is no setpoint of that signal."""
+
+    time: datetime
+    p_kw: float | None
+    q_kvar: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectivePoint:
+    """From `time` on these setpoints would be dispatched, and what they come from."""
+
+    time: datetime
+    p_kw: float
+    q_kvar: float
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Active power in kW and reactive power in kvar, each with its own points."""
+
+    p: Series = Series()
+    q: Series = Series()
+
+    def points(self) -> tuple[SchedulePoint, ...]:
+        """Both signals on the union of their times."""
+        times = sorted({*self.p.times, *self.q.times})
+        return tuple(
+            SchedulePoint(time=time, p_kw=self.p.at(time), q_kvar=self.q.at(time)) for time in times
+        )
+
+    @classmethod
+    def from_points(
+        cls, points: Iterable[SchedulePoint], *, end: datetime | None = None
+    ) -> "Schedule":
+        """The schedule with these points, in any order; after `end` there is no setpoint.
+
+        The times must differ, and lie before `end`.
+        """
+        rows = sorted(points, key=lambda point: point.time)
+        times = [row.time for row in rows]
+        p: list[float | None] = [row.p_kw for row in rows]
+        q: list[float | None] = [row.q_kvar for row in rows]
+        if end is not None and rows:
+            times, p, q = [*times, end], [*p, None], [*q, None]
+        return cls(p=_without_repeats(times, p), q=_without_repeats(times, q))
+
+
+def _without_repeats(times: list[datetime], values: list[float | None]) -> Series:
+    kept: list[tuple[datetime, float | None]] = []
+    for time, value in zip(times, values, strict=True):
+        if value is not None or (kept and kept[-1][1] is not None):
+            kept.append((time, value))
+    return Series(tuple(time for time, _ in kept), tuple(value for _, value in kept))

@@ -1,0 +1,1 @@
+"""Emulated plants: physical models behind a register bank."""

@@ -1,0 +1,1 @@
+"""The running engine: one owner task a plant, its commands, board and recorder."""

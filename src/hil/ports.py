@@ -1,0 +1,152 @@
+"""The seams of the engine: Protocols only, and the values that cross them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from hil.domain.commands import Command, CommandKind
+from hil.domain.downsample import Buckets
+from hil.domain.modbus_pdu import Request, Response
+from hil.domain.plant import PlantId
+from hil.domain.schedule import EffectivePoint, Schedule
+from hil.domain.signals import Row
+from hil.domain.snapshot import LinkStatus, Snapshot
+
+
+class Clock(Protocol):
+    """Reads time; nobody waits on it."""
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds that never go back, of no meaning by themselves."""
+        ...
+
+    def now(self) -> datetime:
+        """The wall clock: an aware UTC datetime, which may step."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LinkProblem:
+    """Why an exchange ended early: timeout, refused (no TCP connection) or error, and in words."""
+
+    status: LinkStatus
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What came of an exchange: one response a request, in order, as far as it got.
+
+    `problem` None: every request was answered (an answer may be a `Refusal`). Otherwise
+    `responses` is shorter than the requests; what was under way is unknown, not failed.
+    """
+
+    responses: tuple[Response, ...]
+    problem: LinkProblem | None = None
+
+
+class PlantLink(Protocol):
+    """One connection to one device, used by its owner task alone."""
+
+    async def exchange(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+        """Ask one request after the other; the first time-out ends the exchange.
+
+        Args:
+            within_s: Seconds for the whole exchange, connecting included; greater than 0.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Drop the connection; the next exchange makes a new one."""
+        ...
+
+
+class RowSink(Protocol):
+    """Where recorded rows go; one owner, the recorder."""
+
+    async def append(self, batch: Mapping[PlantId, Sequence[Row]]) -> None:
+        """Make the rows durable, in order; raises OSError and then has written whole rows only."""
+        ...
+
+    def file_name(self, plant: PlantId, at: datetime) -> str:
+        """The name of the file that a row of this instant belongs to."""
+        ...
+
+    async def newest_soc_pu(self, plant: PlantId) -> float | None:
+        """The last recorded state of charge of the plant; None when there is none."""
+        ...
+
+    async def close(self) -> None:
+        """Close every file."""
+        ...
+
+
+class EmulatorControl(Protocol):
+    """The control port of the emulated plants (local transport only)."""
+
+    async def set_soc(self, plant: PlantId, soc_pu: float) -> None:
+        """Set the state of charge of an idle plant; raises `HilError` when it cannot."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A manual schedule and the version that `If-Match` compares."""
+
+    schedule: Schedule
+    etag: str
+
+
+class EngineApi(Protocol):
+    """What the web and the command line may ask of a running engine.
+
+    Plants are named by their id; an unknown one raises `NotFound`.
+    """
+
+    def snapshot(self) -> Snapshot:
+        """The present picture, from memory."""
+        ...
+
+    async def changed(self, after_seq: int) -> None:
+        """Return once the picture is newer than `after_seq`."""
+        ...
+
+    def submit(self, kind: CommandKind, plant: PlantId | None, *, by: str) -> Command:
+        """Queue a command and return it at once.
+
+        Raises:
+            Impossible: It contradicts the present state.
+            QueueFull: The plant's queue is full.
+        """
+        ...
+
+    def command(self, command_id: str) -> Command:
+        """The present state of one command; raises `NotFound`."""
+        ...
+
+    def commands(self) -> tuple[Command, ...]:
+        """The audit trail, newest first."""
+        ...
+
+    def effective_schedule(
+        self, plant: PlantId, start: datetime, end: datetime
+    ) -> tuple[EffectivePoint, ...]:
+        """What would be dispatched in `[start, end)`, one point a change."""
+        ...
+
+    def manual_schedule(self, plant: PlantId) -> Versioned:
+        """The manual schedule in force."""
+        ...
+
+    def put_manual_schedule(
+        self, plant: PlantId, schedule: Schedule, *, by: str, if_match: str | None = None
+    ) -> Versioned:
+        """Replace the manual schedule at once and whole; raises `EditConflict`."""
+        ...
+
+    async def measurements(
+        self, plant: PlantId, start: datetime, end: datetime, *, points: int
+    ) -> Buckets:
+        """Recorded signals of `[start, end)` in at most `points` buckets."""
+        ...

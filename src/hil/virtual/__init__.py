@@ -1,0 +1,1 @@
+"""Virtual time: the loop, the in-memory link."""
