@@ -186,11 +186,14 @@ class PlantState:
     feasibility: Feasibility | None = None
 
 
+Day = date  # a field named date hides the type
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleDay:
     """How much of one site day's schedule has come."""
 
-    date: date | None = None
+    date: Day | None = None
     points: int = 0
     expected: int | None = None
     complete: bool = False
