@@ -10,7 +10,6 @@ from hil.domain.modbus_pdu import (
     Refusal,
     Response,
     WriteRequest,
-    exception_text,
 )
 from hil.domain.plant import Endpoint
 from hil.domain.registers import DoesNotFit
@@ -139,5 +138,5 @@ def _refusal(
         if isinstance(answer, Refusal):
             what = "reading" if isinstance(request, ReadRequest) else "writing"
             where = f"{request.table} {request.address}"
-            return f"{what} {where} was refused: {exception_text(answer.code)}"
+            return f"{what} {where} was refused: {answer.text}"
     return None
