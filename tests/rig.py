@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 
-from specimen import FakeRegisters, spec
-
 from hil.domain.commands import Command, CommandKind
 from hil.domain.plant import PlantId, Source, Transport
 from hil.domain.schedule import Schedule, Series
@@ -18,6 +16,7 @@ from hil.engine.engine import Engine, EngineSettings
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
 from hil.virtual.memory_link import MemoryLink
+from specimen import FakeRegisters, spec
 
 START = datetime(2026, 5, 1, 10, 0, 0, tzinfo=UTC)
 SETTINGS = EngineSettings(

@@ -5,7 +5,6 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from rig import LIB, START, running
 
 from hil.domain.commands import CommandKind, CommandStatus
 from hil.domain.errors import Impossible, NotFound, QueueFull
@@ -13,6 +12,7 @@ from hil.domain.phase import Phase
 from hil.domain.plant import PlantId
 from hil.domain.snapshot import LinkStatus, Origin, WriteStatus
 from hil.engine.commander import QUEUE_MAX
+from rig import LIB, START, running
 
 VRFB = PlantId("vrfb")
 P_SETPOINT, Q_SETPOINT, ENABLE, STOP_COMMAND = 86, 88, 1, 85

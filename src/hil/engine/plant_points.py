@@ -66,7 +66,7 @@ class PlantPoints:
         read = exchange.responses[len(requests) :]
         why = _refusal(requests, acknowledged) or _refusal(self._reads, read)
         if exchange.problem is None:
-            self._is_ok(why)
+            self._is_ok(why, wrote=bool(requests))
         else:
             why = exchange.problem.text
             self._is_lost(exchange.problem.status, why)
@@ -102,7 +102,9 @@ class PlantPoints:
         """Drop the connection."""
         await self._link.close()
 
-    def _is_ok(self, error: str | None) -> None:
+    def _is_ok(self, error: str | None, *, wrote: bool) -> None:
+        if self._failures or wrote or error is not None:
+            self._error = error  # a refused write stays named until the next write
         if self._failures:
             age_s = self.health().age_s
             log.warning(
@@ -114,7 +116,6 @@ class PlantPoints:
         self._status = LinkStatus.OK
         self._ok_ns = self._clock.monotonic_ns()
         self._failures = 0
-        self._error = error
 
     def _is_lost(self, status: LinkStatus, text: str) -> None:
         if not self._failures:
