@@ -97,8 +97,8 @@ def spec(plant: str = "lib", *, registers: RegisterMap = REGISTERS, port: int = 
 class FakeRegisters:
     """The registers of the specimen: its battery follows an enabled setpoint at once.
 
-    `silent`: requests are not answered. `refuse_writes`: writes get this exception. `writes` is
-    the log of `(address, value)` as they came.
+    `silent`: requests are not answered. `refuse_writes`: writes get this exception. `p_raw_max`:
+    the P setpoint register is cut to this. `writes` is the log of `(address, value)` as they came.
     """
 
     def __init__(self) -> None:
@@ -108,6 +108,7 @@ class FakeRegisters:
         self.silent = False
         self.refuse_writes: int | None = None
         self.stuck_enable = False
+        self.p_raw_max = 65_535
         self.writes: list[tuple[int, int]] = []
 
     def handle(self, request: Request) -> Response | None:
@@ -125,7 +126,7 @@ class FakeRegisters:
         for address, value in enumerate(request.values, request.address):
             self.writes.append((address, value))
             if not (address == 1 and self.stuck_enable):
-                self.values[address] = value
+                self.values[address] = min(value, self.p_raw_max) if address == 86 else value
         runs = self.values[1] == 1 and self.values[85] == 0
         for setpoint, measured in ((86, (270, 290)), (88, (272, 292))):
             for address in measured:

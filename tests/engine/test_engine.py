@@ -354,3 +354,33 @@ async def test_measurements_of_the_day_are_there_without_recording() -> None:
 
         assert got.time == [START + timedelta(seconds=2 * k) for k in range(5)]
         assert got.signals["soc_pu"].last == [0.5] * 5
+
+
+async def test_clamped_setpoint_is_written_once_more_and_then_only_at_the_rewrite_period() -> None:
+    async with running() as rig:
+        rig.plants[LIB].p_raw_max = 500
+        rig.plan(100.0)
+        await rig.carry_out(CommandKind.START)
+        rig.plants[LIB].writes.clear()
+        await rig.wait(20)
+
+        assert rig.plants[LIB].writes == [(P_SETPOINT, 1000), (Q_SETPOINT, 0)]
+        assert rig.state().setpoint.write.status is WriteStatus.CLAMPED
+        assert rig.state().setpoint.write.readback_p_kw == 50.0
+        await rig.wait(20)
+        assert rig.plants[LIB].writes == [(P_SETPOINT, 1000), (Q_SETPOINT, 0)] * 2
+        assert rig.state().setpoint.write.status is WriteStatus.CLAMPED
+
+
+async def test_write_cut_off_by_a_time_out_is_unknown_and_written_at_the_next_step() -> None:
+    async with running() as rig:
+        await rig.carry_out(CommandKind.START)
+        rig.plan(100.0)
+        rig.plants[LIB].silent = True
+        await rig.wait(3.5)
+        assert rig.state().setpoint.write.status is WriteStatus.UNKNOWN
+        rig.plants[LIB].silent = False
+        await rig.wait(2)
+
+        assert rig.plants[LIB].p_kw() == 100.0
+        assert rig.state().setpoint.write.status is WriteStatus.CONFIRMED

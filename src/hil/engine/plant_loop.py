@@ -202,12 +202,12 @@ class PlantLoop:
     async def _exchange(self, writes: dict[str, float]) -> Outcome:
         """One exchange with the plant; a write that is cut off is unknown, not failed."""
         now_ns = self._clock.monotonic_ns()
-        self._setpoint.is_written(writes, WriteStatus.UNKNOWN)
-        outcome = await self._points.exchange(writes)
-        if outcome.written is not None:
-            self._setpoint.is_written(
-                writes, WriteStatus.PENDING if outcome.written else WriteStatus.REFUSED
-            )
+        written: bool | None = None
+        try:
+            outcome = await self._points.exchange(writes)
+            written = outcome.written
+        finally:
+            self._setpoint.is_written(writes, _WRITE_STATUS[written])
         self._setpoint.read_back(outcome.values)
         self._meter.take(
             outcome.values, at=self._clock.now(), now_ns=now_ns, running=self._gate_open
@@ -385,3 +385,8 @@ class PlantLoop:
 
 
 _OVERTAKEN = frozenset({CommandKind.START, CommandKind.DISPATCH, CommandKind.PAUSE})
+_WRITE_STATUS = {
+    True: WriteStatus.PENDING,
+    False: WriteStatus.REFUSED,
+    None: WriteStatus.UNKNOWN,
+}
