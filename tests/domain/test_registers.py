@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -23,10 +24,10 @@ from hil.domain.registers import (
 NEAR = 1e-9
 
 
-def point(name: str = "p_poi", address: int = 0, **given_fields: object) -> Point:
+def point(name: str = "p_poi", address: int = 0, **given_fields: Any) -> Point:
     """A point with the fields that a test does not care about filled in."""
-    fields: dict[str, object] = {"format": Format.INT16, "access": Access.RW, "unit": "kW"}
-    return Point(name=name, address=address, **{**fields, **given_fields})  # type: ignore[arg-type]  # a test's shorthand
+    fields: dict[str, Any] = {"format": Format.INT16, "access": Access.RW, "unit": "kW"}
+    return Point(name=name, address=address, **{**fields, **given_fields})
 
 
 def bank(*points: Point, v_nominal_kv: float = 20.0) -> RegisterMap:
@@ -167,7 +168,7 @@ def test_offset_is_in_the_units_of_the_device() -> None:
     ],
 )
 def test_sentinels_and_the_implausible_are_not_known(
-    fields: dict[str, object], words: list[int]
+    fields: dict[str, Any], words: list[int]
 ) -> None:
     assert bank(point(**fields)).decode("p_poi", words) is None
 
@@ -229,7 +230,7 @@ def test_bits_are_zero_and_one() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(
-    fields: dict[str, object], value: float, text: str
+    fields: dict[str, Any], value: float, text: str
 ) -> None:
     with pytest.raises(DoesNotFit) as refused:
         bank(point(**fields)).encode("p_poi", value)
