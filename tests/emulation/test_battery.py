@@ -8,28 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.domain.plant import ControlLimits, Nameplate, Priority
 from hil.emulation.battery import LITHIUM_ION, VANADIUM_REDOX_FLOW, Battery, BatteryParameters
 from hil.emulation.model import Env, Meas
+from specimen import LIMITS, PLATE
 
-NAMEPLATE = Nameplate(
-    p_max_kw=1000.0,
-    p_min_kw=-1000.0,
-    q_max_kvar=600.0,
-    q_min_kvar=-600.0,
-    capacity_kwh=500.0,
-    v_nominal_kv=20.0,
-)
-LIMITS = ControlLimits(
-    soc_min_pu=0.0,
-    soc_max_pu=1.0,
-    soc_taper_pu=0.05,
-    soc_hysteresis_pu=0.005,
-    ramp_kw_per_s=None,
-    s_max_kva=None,
-    priority=Priority.P,
-    p_deadband_kw=0.0,
-)
+NAMEPLATE = replace(PLATE, p_min_kw=-1000.0)
+TAPERED = replace(LIMITS, soc_taper_pu=0.05)
 LOSSLESS = replace(
     LITHIUM_ION,
     charge_efficiency_pu=1.0,
@@ -46,9 +30,8 @@ def battery(
     parameters: BatteryParameters = LITHIUM_ION,
     *,
     soc_pu: float = 0.5,
-    limits: ControlLimits = LIMITS,
 ) -> Battery:
-    made = Battery("test", parameters, nameplate=NAMEPLATE, limits=limits)
+    made = Battery("test", parameters, nameplate=NAMEPLATE, limits=TAPERED)
     made.reset(soc_pu=soc_pu)
     return made
 

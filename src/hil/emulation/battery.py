@@ -172,13 +172,10 @@ class Battery:
         nameplate, limits = self._nameplate, self._limits
         if self._full_from_pu < self._soc_pu < self._full_to_pu:
             return nameplate.p_min_kw, nameplate.p_max_kw
-        return soc_taper(
-            p_min_kw=nameplate.p_min_kw,
-            p_max_kw=nameplate.p_max_kw,
-            soc_pu=self._soc_pu,
-            soc_min_pu=limits.soc_min_pu,
-            soc_max_pu=limits.soc_max_pu,
-            taper_pu=limits.soc_taper_pu,
+        taper_pu = limits.soc_taper_pu
+        return (
+            nameplate.p_min_kw * soc_taper(limits.soc_max_pu - self._soc_pu, taper_pu),
+            nameplate.p_max_kw * soc_taper(self._soc_pu - limits.soc_min_pu, taper_pu),
         )
 
     def _move(self, dt_s: float, *, is_running: bool) -> None:

@@ -6,6 +6,8 @@ from typing import assert_never
 
 from hil.domain.errors import Impossible, InvalidInput
 from hil.domain.modbus_pdu import (
+    MAX_READ_WRITE_REGISTERS,
+    ExceptionCode,
     ReadReply,
     ReadRequest,
     ReadWriteRequest,
@@ -20,7 +22,7 @@ from hil.domain.plant import PlantSpec, Transport
 from hil.domain.registers import Point
 from hil.domain.signals import OptionalPoint, PointName
 from hil.emulation.model import Env, Meas, PlantModel
-from hil.emulation.register_bank import ILLEGAL_VALUE, RegisterBank
+from hil.emulation.register_bank import RegisterBank
 from hil.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -30,10 +32,6 @@ NS_PER_S = 1_000_000_000
 MAX_SLICES = 20_000
 # Below this share of the nameplate's power a plant that does not run is idle.
 IDLE_PU = 0.01
-# What one FC23 can write (Modbus Application Protocol V1.1b3, 6.17).
-_MAX_READ_WRITE = 121
-# Modbus exception "server device failure".
-DEVICE_FAILURE = 4
 
 # The point of each field of `Meas`, in its order.
 _MEASURED = (
@@ -109,7 +107,7 @@ class EmulatedPlant:
                 return self._read(request.table, request.address, request.count)
             case WriteRequest():
                 if not request.multiple and len(request.values) != 1:
-                    return Refusal(ILLEGAL_VALUE)
+                    return Refusal(ExceptionCode.ILLEGAL_DATA_VALUE)
                 return self._write(request.table, request.address, request.values)
             case ReadWriteRequest():
                 return self._read_write(request)
@@ -141,7 +139,7 @@ class EmulatedPlant:
         if not self._is_fresh:
             self._refresh()
         if self._failure is not None and not _NAMES.isdisjoint(names):
-            return Refusal(DEVICE_FAILURE)
+            return Refusal(ExceptionCode.SERVER_DEVICE_FAILURE)
         return ReadReply(self._bank.read(table, address, count))
 
     def _write(self, table: Table, address: int, values: Sequence[int]) -> Response:
@@ -154,8 +152,8 @@ class EmulatedPlant:
         return WriteReply()
 
     def _read_write(self, request: ReadWriteRequest) -> Response:
-        if len(request.values) > _MAX_READ_WRITE:
-            return Refusal(ILLEGAL_VALUE)
+        if len(request.values) > MAX_READ_WRITE_REGISTERS:
+            return Refusal(ExceptionCode.ILLEGAL_DATA_VALUE)
         names = self._bank.readable(Table.HOLDING, request.read_address, request.read_count)
         if isinstance(names, Refusal):
             return names  # and nothing is written

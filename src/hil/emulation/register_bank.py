@@ -3,16 +3,30 @@
 import math
 from collections.abc import Sequence
 
-from hil.domain.modbus_pdu import Refusal, Table
+from hil.domain.modbus_pdu import (
+    MAX_READ_BITS,
+    MAX_READ_REGISTERS,
+    MAX_WRITE_BITS,
+    MAX_WRITE_REGISTERS,
+    ExceptionCode,
+    Refusal,
+    Table,
+)
 from hil.domain.registers import Point, RegisterMap
 
-# Modbus exception codes.
-ILLEGAL_ADDRESS = 2
-ILLEGAL_VALUE = 3
-
-# What one request can carry (Modbus Application Protocol V1.1b3, 6.1 to 6.16).
-_MAX_READ = {Table.HOLDING: 125, Table.INPUT: 125, Table.COIL: 2000, Table.DISCRETE: 2000}
-_MAX_WRITE = {Table.HOLDING: 123, Table.INPUT: 0, Table.COIL: 1968, Table.DISCRETE: 0}
+# What one request can carry; inputs are not written at all.
+_MAX_READ = {
+    Table.HOLDING: MAX_READ_REGISTERS,
+    Table.INPUT: MAX_READ_REGISTERS,
+    Table.COIL: MAX_READ_BITS,
+    Table.DISCRETE: MAX_READ_BITS,
+}
+_MAX_WRITE = {
+    Table.HOLDING: MAX_WRITE_REGISTERS,
+    Table.INPUT: 0,
+    Table.COIL: MAX_WRITE_BITS,
+    Table.DISCRETE: 0,
+}
 
 Names = tuple[str, ...]
 
@@ -44,7 +58,7 @@ class RegisterBank:
         if names is not None:
             return names
         if not 1 <= count <= _MAX_READ[table]:
-            return Refusal(ILLEGAL_VALUE)
+            return Refusal(ExceptionCode.ILLEGAL_DATA_VALUE)
         points = [point for point in self.points if point.is_readable]
         return _covered(points, key, self._readable)
 
@@ -53,7 +67,7 @@ class RegisterBank:
         count = len(values)
         highest = 1 if table is Table.COIL else 0xFFFF
         if not 1 <= count <= _MAX_WRITE[table] or not 0 <= min(values) <= max(values) <= highest:
-            return Refusal(ILLEGAL_VALUE)
+            return Refusal(ExceptionCode.ILLEGAL_DATA_VALUE)
         key = (table, address, count)
         names = self._writable.get(key)
         if names is not None:
@@ -102,6 +116,6 @@ def _covered(
     inside = [p for p in points if p.table is table and p.address < end and address < p.end]
     spots = {spot for point in inside for spot in range(point.address, point.end)}
     if not spots.issuperset(range(address, end)):
-        return Refusal(ILLEGAL_ADDRESS)
+        return Refusal(ExceptionCode.ILLEGAL_DATA_ADDRESS)
     names = known[key] = tuple(point.name for point in inside)
     return names
