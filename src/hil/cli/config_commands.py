@@ -48,8 +48,8 @@ def check(context: click.Context, file: Path | None, as_json: bool) -> None:
 
     Exits with 2 when there is one.
     """
-    path = find_config(file, os.environ, Path.cwd())
-    name = "the packaged default" if path is None else str(file or path)
+    path = find_config(file, os.environ, Path())
+    name = "the packaged default" if path is None else str(path)
     try:
         found = load_default() if path is None else load(path)
     except InvalidInput as wrong:

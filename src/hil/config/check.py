@@ -14,11 +14,11 @@ from hil.config.model_plant import (
     SetpointConfig,
     TransportMapsConfig,
 )
-from hil.config.values import map_configs, nameplate, points, register_map
+from hil.config.values import map_configs, nameplate, points
 from hil.domain.errors import Problem
 from hil.domain.point import WORDS, Point
 from hil.domain.register_check import limit_problems, map_problems
-from hil.domain.registers import WriteFunction
+from hil.domain.registers import RegisterMap, WriteFunction
 
 Problems = Iterator[Problem]
 
@@ -66,9 +66,13 @@ def register_points(maps: RegisterMaps) -> Problems:
 def encodable(model: ModelConfig, maps: RegisterMaps) -> Problems:
     """The registers hold every value of the nameplate."""
     for place, config in _maps(maps).items():
-        if any(problem.where.endswith(".unit") for problem in map_problems(points(config))):
-            continue  # nothing can be said about values in a unit that does not fit
-        registers = register_map(config, v_nominal_kv=model.v_nominal_kv)
+        named = points(config)
+        # Nothing can be said about values in a unit that does not fit the point.
+        odd = {p.where.removesuffix(".unit") for p in map_problems(named)}
+        registers = RegisterMap(
+            points={name: point for name, point in named.items() if name not in odd},
+            v_nominal_kv=model.v_nominal_kv,
+        )
         for problem in limit_problems(registers, nameplate(model)):
             yield Problem(where=f"{place}.points.{problem.where}", why=problem.why)
 

@@ -1,6 +1,7 @@
 """A configuration from a file or a text, or every problem that it has, with its line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -36,13 +37,13 @@ _FILES = (
 def find_config(explicit: Path | None, env: Mapping[str, str], cwd: Path) -> Path | None:
     """The file to load: the explicit one, else `$HIL_CONFIG`, else `config.yaml` in `cwd`.
 
-    None: there is none, and the packaged default is meant. Whether the file exists is only
-    looked at for the last one.
+    None: there is none, and the packaged default is meant. Only the last one is looked for; the
+    others are what the user said, whether they exist or not.
     """
     if explicit is not None:
-        return cwd / explicit
+        return explicit
     if env.get(ENVIRONMENT):
-        return cwd / env[ENVIRONMENT]
+        return Path(env[ENVIRONMENT])
     here = cwd / FILE_NAME
     return here if here.exists() else None
 
@@ -117,28 +118,63 @@ def _checked(
     if folder is not None:
         _resolve(raw, folder)
     config, wrong = _validated(raw)
-    found = [
-        *keys.problems,
-        *(Problem(where=yaml_source.where(path), why=why) for path, why in wrong.items()),
-    ]
-    parts = _parts(Config, raw) if config is None else dict(config)
-    given = raw.get("plants")
-    if config is not None:
-        plants = {plant: dict(model) for plant, model in config.plants.items()}
-    else:
-        plants = {
-            str(plant): _parts(PlantConfig, value)
-            for plant, value in (given if isinstance(given, dict) else {}).items()
-            if isinstance(value, dict)
-        }
+    bad = {yaml_source.where(path): why for path, why in wrong.items()}
+    found = [*keys.problems, *(Problem(where=place, why=why) for place, why in bad.items())]
+    usable = config
+    if config is None:
+        raw = _without(raw, wrong)
+        usable, _ = _validated(raw)
+    parts, plants = _parts_of_model(usable) if usable else _parts_of_raw(raw)
     for plant, plant_parts in plants.items():
         found += (
             Problem(where=f"plants.{plant}.{problem.where}", why=problem.why)
             for problem in plant_problems(plant_parts)
+            if not _is_known(f"plants.{plant}.{problem.where}", bad)
         )
-    found += site_problems(parts, plants)
+    found += (
+        problem for problem in site_problems(parts, plants) if not _is_known(problem.where, bad)
+    )
     places = source.places()
     return config, [_with_line(problem, places) for problem in found]
+
+
+def _is_known(place: str, bad: Mapping[str, str]) -> bool:
+    """Whether the place, or something in it, is wrong already."""
+    return any(known == place or known.startswith(f"{place}.") for known in bad)
+
+
+def _without(raw: Any, wrong: Iterable[yaml_source.Path]) -> Any:
+    """A copy without the values that are wrong, so that the others can still be compared.
+
+    A point with a wrong key is left out whole: a default could overlap what the point does not.
+    """
+    kept = deepcopy(raw)
+    for path in wrong:
+        last = path.index("points") + 2 if "points" in path[:-2] else len(path)
+        here: Any = kept
+        for part in path[: last - 1]:
+            here = here.get(part) if isinstance(here, dict) else None
+        if isinstance(here, dict):
+            here.pop(path[last - 1], None)
+    return kept
+
+
+Parts = Mapping[str, Any]
+
+
+def _parts_of_model(config: Config) -> tuple[Parts, Mapping[str, Parts]]:
+    return dict(config), {plant: dict(model) for plant, model in config.plants.items()}
+
+
+def _parts_of_raw(raw: Mapping[str, Any]) -> tuple[Parts, Mapping[str, Parts]]:
+    """What is valid by itself of a configuration that is not valid as a whole."""
+    given = raw.get("plants")
+    plants = {
+        str(plant): _parts(PlantConfig, value)
+        for plant, value in (given if isinstance(given, dict) else {}).items()
+        if isinstance(value, dict)
+    }
+    return _parts(Config, raw), plants
 
 
 def _validated(raw: Any) -> tuple[Config | None, dict[yaml_source.Path, str]]:

@@ -127,7 +127,7 @@ class PostingConfig(Section):
 
     enabled: bool = Field(True, description="Whether measurements are posted.")
     transports: list[TransportWord] = Field(
-        default_factory=lambda: [Transport.LOCAL, Transport.REMOTE],
+        [Transport.LOCAL, Transport.REMOTE],
         max_length=2,
         description="Transports on which measurements are posted.",
     )

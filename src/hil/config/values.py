@@ -64,7 +64,8 @@ def plant_spec(plant_id: str, plant: PlantConfig) -> PlantSpec:
         ),
         endpoints={
             transport: _endpoint(
-                endpoint, register_map(maps[transport], v_nominal_kv=plant.model.v_nominal_kv)
+                endpoint,
+                RegisterMap(points=points(maps[transport]), v_nominal_kv=plant.model.v_nominal_kv),
             )
             for transport, endpoint in endpoints.items()
             if endpoint is not None
@@ -108,11 +109,6 @@ def map_configs(
         return dict.fromkeys(Transport, maps)
     by_transport = {Transport.LOCAL: maps.local, Transport.REMOTE: maps.remote}
     return {transport: one for transport, one in by_transport.items() if one is not None}
-
-
-def register_map(config: RegisterMapConfig, *, v_nominal_kv: float) -> RegisterMap:
-    """The register map; its points must have been checked."""
-    return RegisterMap(points=points(config), v_nominal_kv=v_nominal_kv)
 
 
 def points(config: RegisterMapConfig) -> dict[str, Point]:

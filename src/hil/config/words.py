@@ -85,14 +85,12 @@ def _sentence(kind: str, value: Any, context: Mapping[str, Any]) -> str:
 
 
 def _hint(kind: str, value: Any) -> str:
-    if kind == "bool_type" and isinstance(value, str):
-        return ""
     if kind == "string_type" and isinstance(value, int | float):
         return "; put it in quotes"
     if kind in {"int_type", "float_type"} and isinstance(value, str):
         return "; write it without quotes" if _is_number(value) else ""
     if value is None and kind.startswith("model"):
-        return "; leave it out for the defaults"
+        return "; give it keys, or remove it"
     return ""
 
 

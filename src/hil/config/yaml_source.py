@@ -54,7 +54,8 @@ def where(path: Path) -> str:
 def parse(text: str) -> Source:
     """Read YAML 1.2; a text that cannot be read has problems and the value None.
 
-    Tabs that indent are named and read as two spaces, so that the rest is checked, too.
+    Tabs that indent are named and read as the spaces that were probably meant, so that the rest
+    is checked, too.
     """
     try:
         return _Reader().read(_compose(text))
@@ -69,13 +70,36 @@ def parse(text: str) -> Source:
         ]
         if not tabs:
             return Source(problems=[_syntax_problem(error)])
-    spaces = _TAB_INDENT.sub(lambda match: match.group().replace("\t", "  "), text)
     try:
-        source = _Reader().read(_compose(spaces))
+        source = _Reader().read(_compose(_without_tabs(text)))
     except YAMLError:
         source = Source()
     source.problems[:0] = tabs
     return source
+
+
+def _without_tabs(text: str) -> str:
+    """The text with each tab indentation replaced by that of the lines it belongs to."""
+    lines: list[str] = []
+    meant: dict[str, int] = {}
+    depth, opens = 0, False
+    for line in text.splitlines():
+        content = line.lstrip(" \t")
+        if not content or content.startswith("#"):
+            lines.append(content)
+            continue
+        indent = line[: len(line) - len(content)]
+        here = len(indent)
+        if "\t" in indent:
+            known = meant.get(indent)
+            if opens:  # the line above ends with a colon: this one lies deeper
+                here = known if known is not None and known > depth else depth + 2
+            else:
+                here = known if known is not None and known <= depth else depth
+        meant[indent] = here
+        lines.append(" " * here + content)
+        depth, opens = here, content.split(" #")[0].rstrip().endswith(":")
+    return "\n".join(lines)
 
 
 def _compose(text: str) -> Node | None:
