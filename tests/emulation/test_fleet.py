@@ -1,14 +1,14 @@
 """The emulated plants of a site, and their control."""
 
 import pytest
-from emulated_bench import HandClock
-from specimen import spec
 
+from emulated_bench import HandClock
 from hil.domain.errors import InvalidInput, NotFound
 from hil.domain.modbus_pdu import ReadReply, ReadRequest, Table
 from hil.domain.plant import PlantId
 from hil.emulation.fleet import EmulatedFleet
 from hil.ports import EmulatorControl
+from specimen import spec
 
 LIB, VRFB = PlantId("lib"), PlantId("vrfb")
 SOC = ReadRequest(Table.HOLDING, 281, 1)
