@@ -14,6 +14,7 @@ from hil.config.section import (
     Identifier,
     Period,
     Port,
+    Proxy,
     Seconds,
     Section,
     Text,
@@ -210,8 +211,10 @@ class WebConfig(Section):
         max_length=100,
         description="Host names that browsers may use, besides loopback and `host`.",
     )
-    trusted_proxies: list[Host] = Field(
-        default_factory=list, max_length=100, description="Proxies whose forwarded headers count."
+    trusted_proxies: list[Proxy] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Addresses or networks of proxies whose forwarded headers count.",
     )
     brand: BrandConfig = Field(default_factory=BrandConfig, description="Looks of the page.")
     public: PublicConfig = Field(

@@ -154,7 +154,7 @@ class DeviceConfig(Section):
 
 
 class EndpointConfig(DeviceConfig):
-    """How the plant is reached over one transport."""
+    """How the plant is reached over one transport; `local` and `remote` have the same keys."""
 
     devices: dict[Identifier, DeviceConfig] = Field(
         default_factory=dict,
