@@ -6,6 +6,7 @@ from pydantic import Field
 
 from hil.config.model_plant import PlantConfig
 from hil.config.section import (
+    CLOSED,
     Colour,
     EnvName,
     FilePath,
@@ -280,5 +281,7 @@ class Config(Section):
     grid: GridConfig = Field(default_factory=GridConfig, description="The emulated grid.")
     logging: LoggingConfig = Field(default_factory=LoggingConfig, description="Log files.")
     plants: dict[Identifier, PlantConfig] = Field(
-        min_length=1, description="The plants by id, at least one."
+        min_length=1,
+        description="The plants by id, at least one.",
+        json_schema_extra=CLOSED,
     )

@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 
 class Section(BaseModel):
@@ -100,6 +100,9 @@ def _is_scale(scale: float) -> float:
 def _text(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
+
+# For mappings whose keys are ids: the schema refuses other keys, as the models do.
+CLOSED: dict[str, JsonValue] = {"additionalProperties": False}
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 FilePath = Annotated[str, Field(min_length=1, max_length=4096)]
