@@ -112,7 +112,10 @@ def test_maps_may_differ_between_transports(edited: Edited) -> None:
             "address: 86", "address: 186"
         )
     )
-    remote = "      remote: {host: gateway.example, unit_id: 0, quirks: {write_function: multiple, max_fill: 3}}\n"
+    remote = (
+        "      remote: {host: gateway.example, unit_id: 0, "
+        "quirks: {write_function: multiple, max_fill: 3}}\n"
+    )
     text = text[:start] + remote + both + text[end:]
 
     lib, _ = plant_specs(load_text(text))

@@ -1,5 +1,6 @@
 """Loading: every problem at once with its place and line, and one sentence for what is no YAML."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
