@@ -8,6 +8,7 @@ import orjson
 
 from hil.config.load import default_text, example_schedule, find_config, load, load_default
 from hil.config.model import Config
+from hil.config.model_plant import EndpointConfig
 from hil.domain.errors import HilError, InvalidInput
 
 CONFIG_NAME = "config.yaml"
@@ -63,7 +64,8 @@ def check(context: click.Context, file: Path | None, as_json: bool) -> None:
         return
     click.echo(f"OK: {name}")
     for plant in _plants(found):
-        click.echo("  " + " · ".join(str(value) for value in plant.values() if value is not None))
+        ends = [f"{key} {plant[key]}" for key in ("local", "remote") if plant[key]]
+        click.echo(f"  {plant['id']} · {plant['name']} · {plant['kind']} · {' · '.join(ends)}")
 
 
 @config.command()
@@ -91,10 +93,12 @@ def _plants(found: Config) -> list[dict[str, str | None]]:
             "id": plant_id,
             "name": plant.name,
             "kind": plant.model.kind,
-            "local": f"local {plant.endpoints.local.host}:{plant.endpoints.local.port}",
-            "remote": None
-            if plant.endpoints.remote is None
-            else f"remote {plant.endpoints.remote.host}:{plant.endpoints.remote.port}",
+            "local": _address(plant.endpoints.local),
+            "remote": _address(plant.endpoints.remote),
         }
         for plant_id, plant in found.plants.items()
     ]
+
+
+def _address(endpoint: EndpointConfig | None) -> str | None:
+    return None if endpoint is None else f"{endpoint.host}:{endpoint.port}"

@@ -67,8 +67,12 @@ def encodable(model: ModelConfig, maps: RegisterMaps) -> Problems:
     """The registers hold every value of the nameplate."""
     for place, config in _maps(maps).items():
         named = points(config)
-        # Nothing can be said about values in a unit that does not fit the point.
-        odd = {p.where.removesuffix(".unit") for p in map_problems(named)}
+        # Nothing can be said about the values of a point whose numbers are wrong themselves.
+        odd = {
+            name
+            for name, _, key in (p.where.partition(".") for p in map_problems(named))
+            if key in {"unit", "format", "table", "invalid", "min"}
+        }
         registers = RegisterMap(
             points={name: point for name, point in named.items() if name not in odd},
             v_nominal_kv=model.v_nominal_kv,
@@ -102,7 +106,7 @@ def alarm_bits(bits: Mapping[int, str], maps: RegisterMaps) -> Problems:
         for bit in bits:
             if bit >= size:
                 yield Problem(
-                    where=f"alarm_bits.{bit}", why=f"alarm_word has the bits 0 to {size - 1} only"
+                    where=f"alarm_bits[{bit}]", why=f"alarm_word has the bits 0 to {size - 1} only"
                 )
         return
 

@@ -34,7 +34,7 @@ def time_zone(site: SiteConfig) -> Problems:
     try:
         ZoneInfo(site.timezone)
     except (ValueError, OSError, KeyError):  # a bad name, a folder of zones, no such zone
-        hint = did_you_mean(site.timezone, available_timezones())
+        hint = did_you_mean(site.timezone, available_timezones(), cutoff=0.8)
         yield Problem(
             where="site.timezone",
             why=f'"{site.timezone}" is not an IANA time zone such as Europe/Madrid{hint}',

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from hil.config.model_plant import PlantConfig
 from hil.config.section import (
+    CLOSED,
     Colour,
     EnvName,
     FilePath,
@@ -14,6 +15,7 @@ from hil.config.section import (
     Identifier,
     Period,
     Port,
+    Proxy,
     Seconds,
     Section,
     Text,
@@ -210,8 +212,10 @@ class WebConfig(Section):
         max_length=100,
         description="Host names that browsers may use, besides loopback and `host`.",
     )
-    trusted_proxies: list[Host] = Field(
-        default_factory=list, max_length=100, description="Proxies whose forwarded headers count."
+    trusted_proxies: list[Proxy] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Addresses or networks of proxies whose forwarded headers count.",
     )
     brand: BrandConfig = Field(default_factory=BrandConfig, description="Looks of the page.")
     public: PublicConfig = Field(
@@ -277,5 +281,7 @@ class Config(Section):
     grid: GridConfig = Field(default_factory=GridConfig, description="The emulated grid.")
     logging: LoggingConfig = Field(default_factory=LoggingConfig, description="Log files.")
     plants: dict[Identifier, PlantConfig] = Field(
-        min_length=1, description="The plants by id, at least one."
+        min_length=1,
+        description="The plants by id, at least one.",
+        json_schema_extra=CLOSED,
     )

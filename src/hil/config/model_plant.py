@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag
 
 from hil.config.section import (
+    CLOSED,
     Fraction,
     Host,
     Identifier,
@@ -154,11 +155,12 @@ class DeviceConfig(Section):
 
 
 class EndpointConfig(DeviceConfig):
-    """How the plant is reached over one transport."""
+    """How the plant is reached over one transport; `local` and `remote` have the same keys."""
 
     devices: dict[Identifier, DeviceConfig] = Field(
         default_factory=dict,
         description="Further servers with points of this plant, such as a meter, by name.",
+        json_schema_extra=CLOSED,
     )
 
 
@@ -233,7 +235,8 @@ class RegisterMapConfig(Section):
     points: dict[Identifier, PointConfig] = Field(
         description="Points by name. Required: p_setpoint, q_setpoint, p_poi, q_poi, p_battery, "
         "q_battery, v_poi, soc, enable. With a meaning of their own: start_command, "
-        "stop_command, heartbeat, control_allowed, alarm_word. Any further point is recorded."
+        "stop_command, heartbeat, control_allowed, alarm_word. Any further point is recorded.",
+        json_schema_extra=CLOSED,
     )
 
 

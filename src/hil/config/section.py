@@ -1,9 +1,10 @@
 """What every section of the configuration shares: strictness, and kinds of values."""
 
 import re
+from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 
 class Section(BaseModel):
@@ -14,16 +15,28 @@ class Section(BaseModel):
     )
 
 
-_HOST = re.compile(
-    r"[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%a-z]*"
-)
+_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_.])?")
 _KIND = re.compile(r"lithium_ion|vanadium_redox_flow|python:[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 
 
 def _is_host(text: str) -> str:
-    if not _HOST.fullmatch(text):
+    if not _HOST_NAME.fullmatch(text) and not _is_address(text):
         raise ValueError(f'"{text}" is not a host: write a name or an IP address, without a port')
     return text
+
+
+def _is_proxy(text: str) -> str:
+    if not _is_address(text):
+        raise ValueError(f'"{text}" is not an IP address or a network such as 10.0.0.0/8')
+    return text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_network(text.partition("%")[0], strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_time_of_day(text: str) -> str:
@@ -79,7 +92,7 @@ def _is_whole_ms(seconds: float) -> float:
 def _is_scale(scale: float) -> float:
     if not 1e-9 <= abs(scale) <= 1e9:
         raise ValueError(
-            f"must lie between 0.000000001 and 1000000000 (with either sign), is {scale!r}"
+            f"must lie between 0.000000001 and 1000000000 (with either sign), is {scale:.10g}"
         )
     return scale
 
@@ -88,9 +101,13 @@ def _text(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
+# For mappings whose keys are ids: the schema refuses other keys, as the models do.
+CLOSED: dict[str, JsonValue] = {"additionalProperties": False}
+
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 FilePath = Annotated[str, Field(min_length=1, max_length=4096)]
 Host = Annotated[str, AfterValidator(_is_host)]
+Proxy = Annotated[str, AfterValidator(_is_proxy)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Identifier = Annotated[str, AfterValidator(_is_identifier), _text("^[a-z][a-z0-9_]*$")]
 TimeOfDay = Annotated[

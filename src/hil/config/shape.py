@@ -39,9 +39,9 @@ def closest(word: Hashable, words: Iterable[str], *, cutoff: float = _LIKELY) ->
     return by_lower[near[0]] if near else None
 
 
-def did_you_mean(word: Hashable, words: Iterable[str]) -> str:
+def did_you_mean(word: Hashable, words: Iterable[str], *, cutoff: float = _LIKELY) -> str:
     """The end of a sentence: empty when nothing is close."""
-    near = closest(word, words)
+    near = closest(word, words, cutoff=cutoff)
     return "" if near is None else f'; did you mean "{near}"?'
 
 
