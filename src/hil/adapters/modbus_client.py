@@ -1,10 +1,11 @@
 """The Modbus TCP client: one strict connection to one device, outcomes as values."""
 
 import asyncio
+import itertools
 import math
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hil.domain.modbus_frame import decode_reply, encode_frame
 from hil.domain.modbus_pdu import ProtocolError, Request, Response, describe, encode_request
@@ -40,6 +41,9 @@ class TcpLink:
         self._device = device
         self._timeout_s = timeout_s
         self._connection: _Connection | None = None
+        # One count for all connections: a gateway may deliver the answer to a request of the
+        # last connection on the next one.
+        self._transactions = itertools.count(1)
         self._failures = 0
         self._retry_at_s = 0.0  # on the loop's clock
         self._last_problem: LinkProblem | None = None
@@ -87,7 +91,9 @@ class TcpLink:
         try:
             async with asyncio.timeout(wait_s):
                 _, connection = await loop.create_connection(
-                    lambda: _Connection(loop, where, device.unit_id, self._timeout_s),
+                    lambda: _Connection(
+                        loop, where, device.unit_id, self._transactions, self._timeout_s
+                    ),
                     device.host,
                     device.port,
                 )
@@ -137,6 +143,7 @@ class _Connection(asyncio.Protocol):
         "_timeout_s",
         "_timer",
         "_transaction",
+        "_transactions",
         "_transport",
         "_unit_id",
         "_waiter",
@@ -146,13 +153,19 @@ class _Connection(asyncio.Protocol):
     _transport: asyncio.Transport
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, where: str, unit_id: int, timeout_s: float
+        self,
+        loop: asyncio.AbstractEventLoop,
+        where: str,
+        unit_id: int,
+        transactions: Iterator[int],
+        timeout_s: float,
     ) -> None:
         self._loop = loop
         self._where = where
         self._unit_id = unit_id
-        self._timeout_s = timeout_s
+        self._transactions = transactions
         self._transaction = 0
+        self._timeout_s = timeout_s
         self._timer: asyncio.TimerHandle | None = None
         self._keeps_timer = False
         self._waiter: asyncio.Future[Exchange] | None = None
@@ -235,7 +248,7 @@ class _Connection(asyncio.Protocol):
             )
 
     def _send_next(self, now_s: float) -> None:
-        self._transaction = transaction = (self._transaction + 1) & 0xFFFF
+        self._transaction = transaction = next(self._transactions) & 0xFFFF
         self._asked_at_s = now_s
         due_s = now_s + self._timeout_s
         self._due_s = min(due_s, self._ends_at_s)
