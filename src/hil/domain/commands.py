@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from hil.domain.phase import Phase
 from hil.domain.plant import PlantId
 
 
@@ -49,3 +50,18 @@ class Command:
     queued_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+
+
+def refusal(kind: CommandKind, name: str, phase: Phase, *, in_service: bool) -> str | None:
+    """Why a command of one plant is impossible now; None when it may be queued."""
+    match kind:
+        case CommandKind.START if not in_service:
+            return f"{name} is out of service; put it into service first"
+        case CommandKind.START if phase is Phase.STOPPING:
+            return f"{name} is stopping; start it when it has stopped"
+        case CommandKind.START if phase is Phase.UNKNOWN:
+            return f"{name} is in an unknown state; stop it first"
+        case CommandKind.DISPATCH | CommandKind.PAUSE if phase is not Phase.RUNNING:
+            return f"{name} is {phase}; {kind} needs a running plant"
+        case _:
+            return None

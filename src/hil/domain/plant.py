@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
-from hil.domain.registers import RegisterMap
+from hil.domain.registers import RegisterMap, WriteFunction
 
 PlantId = NewType("PlantId", str)
 
@@ -72,14 +72,6 @@ class SetpointPolicy:
     settle_s: float
     tolerance_counts: int
     revert_s: float | None
-
-
-class WriteFunction(StrEnum):
-    """How registers are written: FC6 where one is enough, always FC6, or always FC16."""
-
-    AUTO = "auto"
-    SINGLE = "single"
-    MULTIPLE = "multiple"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from hil.domain.plant import Source
 from hil.domain.snapshot import Origin
 
 
@@ -94,3 +95,23 @@ def _without_repeats(times: list[datetime], values: list[float | None]) -> Serie
         if value is not None or (kept and kept[-1][1] is not None):
             kept.append((time, value))
     return Series(tuple(time for time, _ in kept), tuple(value for _, value in kept))
+
+
+def effective_points(
+    base: Schedule, source: Source, *, start: datetime, end: datetime
+) -> tuple[EffectivePoint, ...]:
+    """What the base schedule asks for in `[start, end)`: one point at the start and a change."""
+    times = {start, *(time for time in (*base.p.times, *base.q.times) if start < time < end)}
+    planned = Origin.API if source is Source.API else Origin.MANUAL
+    points: list[EffectivePoint] = []
+    for time in sorted(times):
+        p_kw, q_kvar = base.p.at(time), base.q.at(time)
+        point = EffectivePoint(
+            time=time,
+            p_kw=p_kw or 0.0,
+            q_kvar=q_kvar or 0.0,
+            origin=Origin.NONE if p_kw is None and q_kvar is None else planned,
+        )
+        if not points or replace(points[-1], time=time) != point:
+            points.append(point)
+    return tuple(points)

@@ -10,6 +10,8 @@ from hil.domain.phase import Phase
 from hil.domain.plant import Nameplate, PlantId, PlantSpec, Source, Transport
 from hil.domain.signals import Measurement
 
+Date = date  # inside a class with a field of that name `date` is the field
+
 
 class Origin(StrEnum):
     """What a setpoint comes from."""
@@ -190,7 +192,7 @@ class PlantState:
 class ScheduleDay:
     """How much of one site day's schedule has come."""
 
-    date: date | None = None
+    date: Date | None = None
     points: int = 0
     expected: int | None = None
     complete: bool = False

@@ -1,0 +1,143 @@
+"""The owner's side of a link: points in, measurement and health out."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hil.domain.modbus_pdu import (
+    ReadReply,
+    ReadRequest,
+    Refusal,
+    Response,
+    WriteRequest,
+    exception_text,
+)
+from hil.domain.plant import Endpoint
+from hil.domain.registers import DoesNotFit
+from hil.domain.snapshot import Link, LinkStatus
+from hil.engine.cadence import NS_PER_S
+from hil.ports import Clock, PlantLink
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one exchange with a plant.
+
+    `values` are the decoded points (None: not known), empty when nothing was read. `written` is
+    True when every write was acknowledged, False when one was refused, None when it is unknown.
+    """
+
+    values: Mapping[str, float | None]
+    written: bool | None
+    link_ok: bool
+    error: str | None
+
+
+class PlantPoints:
+    """Speaks to one plant in points instead of registers, and keeps the health of its link."""
+
+    def __init__(
+        self, plant: str, endpoint: Endpoint, link: PlantLink, clock: Clock, *, within_s: float
+    ) -> None:
+        self._plant = plant
+        self.registers = endpoint.registers
+        self._quirks = endpoint.main.quirks
+        self._link = link
+        self._clock = clock
+        self._within_s = within_s
+        self._blocks = self.registers.blocks(
+            None, max_registers=self._quirks.max_registers, max_fill=self._quirks.max_fill
+        )
+        self._reads = tuple(block.request for block in self._blocks)
+        self._status: LinkStatus | None = None
+        self._ok_ns: int | None = None
+        self._failures = 0
+        self._error: str | None = None
+
+    async def exchange(self, writes: Mapping[str, float]) -> Outcome:
+        """Write these points in order, then read every point."""
+        try:
+            requests = self.registers.write_requests(writes, function=self._quirks.write_function)
+        except DoesNotFit as refused:
+            return Outcome(values={}, written=False, link_ok=True, error=str(refused))
+        exchange = await self._link.exchange((*requests, *self._reads), within_s=self._within_s)
+        acknowledged = exchange.responses[: len(requests)]
+        read = exchange.responses[len(requests) :]
+        why = _refusal(requests, acknowledged) or _refusal(self._reads, read)
+        if exchange.problem is None:
+            self._is_ok(why)
+        else:
+            why = exchange.problem.text
+            self._is_lost(exchange.problem.status, why)
+        return Outcome(
+            values=self._decoded(read),
+            written=_is_written(len(requests), acknowledged),
+            link_ok=exchange.problem is None,
+            error=why,
+        )
+
+    def _decoded(self, responses: tuple[Response, ...]) -> dict[str, float | None]:
+        values: dict[str, float | None] = {}
+        for block, response in zip(self._blocks, responses, strict=False):
+            if isinstance(response, ReadReply):
+                values.update(self.registers.decode_block(block, response.values))
+        return values
+
+    def health(self) -> Link:
+        """The link as the state shows it."""
+        age_s = (
+            None
+            if self._ok_ns is None
+            else round((self._clock.monotonic_ns() - self._ok_ns) / NS_PER_S, 3)
+        )
+        return Link(
+            status=self._status,
+            age_s=age_s,
+            consecutive_failures=self._failures,
+            last_error=self._error,
+        )
+
+    async def close(self) -> None:
+        """Drop the connection."""
+        await self._link.close()
+
+    def _is_ok(self, error: str | None) -> None:
+        if self._failures:
+            age_s = self.health().age_s
+            log.warning(
+                "plant=%s link back after=%s failures=%d",
+                self._plant,
+                "never read before" if age_s is None else f"{age_s:.1f}s",
+                self._failures,
+            )
+        self._status = LinkStatus.OK
+        self._ok_ns = self._clock.monotonic_ns()
+        self._failures = 0
+        self._error = error
+
+    def _is_lost(self, status: LinkStatus, text: str) -> None:
+        if not self._failures:
+            log.warning("plant=%s link lost status=%s: %s", self._plant, status, text)
+        self._status = status
+        self._failures += 1
+        self._error = text
+
+
+def _is_written(asked: int, answers: tuple[Response, ...]) -> bool | None:
+    if any(isinstance(answer, Refusal) for answer in answers):
+        return False
+    return True if len(answers) == asked else None
+
+
+def _refusal(
+    requests: Sequence[ReadRequest | WriteRequest], answers: tuple[Response, ...]
+) -> str | None:
+    """The first refusal in words; None when there is none."""
+    for request, answer in zip(requests, answers, strict=False):
+        if isinstance(answer, Refusal):
+            what = "reading" if isinstance(request, ReadRequest) else "writing"
+            where = f"{request.table} {request.address}"
+            return f"{what} {where} was refused: {exception_text(answer.code)}"
+    return None
