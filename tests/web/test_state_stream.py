@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from itertools import pairwise
 
 import orjson
 import pytest
@@ -46,7 +47,7 @@ async def test_the_first_event_is_the_present_state_and_pings_follow() -> None:
     assert reader.headers["content-type"].startswith("text/event-stream")
     assert reader.headers["x-accel-buffering"] == "no"
     assert first == ("state", orjson.loads(orjson.dumps(engine.picture)))
-    assert max(later - earlier for earlier, later in zip(at, at[1:], strict=False)) <= 2.0
+    assert max(later - earlier for earlier, later in pairwise(at)) <= 2.0
 
 
 async def test_changes_come_at_most_twice_a_second_and_the_newest_always_comes() -> None:
@@ -68,7 +69,7 @@ async def test_changes_come_at_most_twice_a_second_and_the_newest_always_comes()
         await reading
 
     times = [at for at, _ in seen]
-    assert min(b - a for a, b in zip(times, times[1:], strict=False)) >= 0.499
+    assert min(b - a for a, b in pairwise(times)) >= 0.499
     assert seen[-1][1] == 101
     assert len(seen) <= 8
 
@@ -89,7 +90,7 @@ async def test_pings_come_between_states_too() -> None:
             engine.publish()
         await reading
 
-    assert max(b - a for a, b in zip(pinged_at, pinged_at[1:], strict=False)) <= 2.0
+    assert max(b - a for a, b in pairwise(pinged_at)) <= 2.0
 
 
 async def test_a_slow_reader_skips_to_the_newest() -> None:
@@ -143,9 +144,9 @@ async def test_one_reader_too_many_is_told_when_to_come_again(
 ) -> None:
     monkeypatch.setattr(stream_module, "MAX_READERS", 2)
     app = app_of(FakeEngine())
-    async with AsgiStream(app, STREAM), AsgiStream(app, STREAM):
-        async with AsgiStream(app, STREAM) as refused:
-            pass
+    first, second = AsgiStream(app, STREAM), AsgiStream(app, STREAM)
+    async with first, second, AsgiStream(app, STREAM) as refused:
+        pass
     async with AsgiStream(app, STREAM) as later:
         pass
 

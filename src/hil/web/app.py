@@ -13,6 +13,7 @@ from hil.web.arguments import ManualBody, RandomBody
 from hil.web.assets import Assets, security_headers
 from hil.web.command_routes import command_routes
 from hil.web.guard import Guard
+from hil.web.loading_routes import loading_routes
 from hil.web.problem import ProblemBody, add_problem_handlers
 from hil.web.read_routes import json_response, read_routes
 from hil.web.schedule_routes import schedule_routes
@@ -45,6 +46,7 @@ def make_app(engine: EngineApi, *, clock: Clock, settings: WebSettings) -> FastA
     for routes in (
         read_routes(engine, feed),
         schedule_routes(engine),
+        loading_routes(engine, settings),
         command_routes(engine),
     ):
         app.include_router(routes, prefix="/api/v1")
@@ -87,12 +89,10 @@ class _DocumentedApi(FastAPI):
                 description=self.description,
                 routes=self.routes,
             )
-            adapters = [
-                (model.__name__, "validation", TypeAdapter(model))
-                for model in (ManualBody, RandomBody, ProblemBody)
-            ]
+            models: tuple[type[Any], ...] = (ManualBody, RandomBody, ProblemBody)
             _, extra = TypeAdapter.json_schemas(
-                adapters, ref_template="#/components/schemas/{model}"
+                [(model.__name__, "validation", TypeAdapter(model)) for model in models],
+                ref_template="#/components/schemas/{model}",
             )
             schema["components"]["schemas"].update(extra["$defs"])
             self.openapi_schema = schema

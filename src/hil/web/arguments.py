@@ -120,14 +120,14 @@ class ManualSchedule:
         return cls(points=points, end=None)
 
 
-def caller(request: Request) -> str:
+async def caller(request: Request) -> str:
     """Who is asking, as the guard found."""
     name = request.scope[CALLER]
     assert isinstance(name, str)
     return name
 
 
-def selection(
+async def selection(
     plants: Annotated[str | None, Query(description="Ids with commas between; all by default.")] = (
         None
     ),
@@ -146,7 +146,7 @@ class Range:
     end: datetime
 
 
-def time_range(start: Annotated[Instant, Query()], end: Annotated[Instant, Query()]) -> Range:
+async def time_range(start: Annotated[Instant, Query()], end: Annotated[Instant, Query()]) -> Range:
     """The range of a query; raises `InvalidInput` when it is empty or too long."""
     if start >= end:
         raise InvalidInput("The end must be after the start.")
@@ -170,6 +170,7 @@ def if_match(request: Request, present: Versioned) -> str | None:
     return present.etag if present.etag in bare else bare[0]
 
 
+# Coroutines: an ordinary function would be called in a thread, and have the loop wait for it.
 Caller = Annotated[str, Depends(caller)]
 Plants = Annotated[Selection, Depends(selection)]
 TimeRange = Annotated[Range, Depends(time_range)]
