@@ -6,16 +6,17 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from web_support import SETTINGS, FakeEngine
 
 from hil.web.app import make_app
 from hil.web.server import Server
 from hil.web.settings import WebSettings
+from web_support import SETTINGS, FakeEngine
 
 T = TypeVar("T")
 
@@ -54,7 +55,8 @@ class Served:
     def _run(self) -> None:
         async def serve() -> None:
             self.loop = asyncio.get_running_loop()
-            app = make_app(self.engine, clock=_SystemClock(), settings=self._settings)
+            clock = PictureClock(self.engine)
+            app = make_app(self.engine, clock=clock, settings=self._settings)
             self.server = Server(app)
             self.loop.call_soon(self._ready.set)
             await self.server.serve(sockets=[self._socket])
@@ -77,14 +79,17 @@ class Served:
         self._socket.close()
 
 
-class _SystemClock:
+class PictureClock:
+    """Shows the time of the engine's picture."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+
     def monotonic_ns(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1e9)
+        return round(self.now().timestamp() * 1e9)
 
-    def now(self) -> Any:
-        from web_support import NOON
-
-        return NOON
+    def now(self) -> datetime:
+        return self._engine.picture.time
 
 
 @contextmanager
@@ -124,7 +129,7 @@ class Watched:
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self.bytes = 0
-        self._url = url
+        self.url = url
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         self.page.on("request", lambda request: self.requests.append(request.url))
@@ -139,7 +144,7 @@ class Watched:
 
     def open(self, path: str = "/operate") -> Page:
         """The page once it is drawn."""
-        self.page.goto(self._url + path)
+        self.page.goto(self.url + path)
         self.page.wait_for_selector('body[data-ready="true"]')
         return self.page
 
@@ -150,7 +155,7 @@ class Watched:
 
     def elsewhere(self) -> list[str]:
         """Requests that left the server's origin."""
-        return [url for url in self.requests if not url.startswith((self._url, "data:"))]
+        return [url for url in self.requests if not url.startswith((self.url, "data:"))]
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Commands, manual schedules and history over HTTP."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
@@ -199,7 +201,7 @@ async def test_measurements_are_buckets_of_each_signal() -> None:
 async def test_a_body_too_large_is_cut_off_while_it_streams() -> None:
     sent = 0
 
-    async def endless() -> object:
+    async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
         while True:
             sent += 1

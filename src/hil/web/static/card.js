@@ -46,8 +46,8 @@ export function PlantCard({ id }) {
       <${Facts} plant=${plant} />
       <div class="row controls">
         <${Buttons} id=${id} plant=${plant} />
+        <${CommandChip} plant=${id} />
       </div>
-      <div class="row"><${CommandChip} plant=${id} /></div>
       <${PlantPlots} id=${id} name=${plant.name} plate=${plant.limits} />
       <footer class="row"><${Upload} plant=${id} name=${plant.name} /><${Next} setpoint=${plant.setpoint} /></footer>
     </article>
@@ -104,11 +104,10 @@ function Setpoint({ setpoint }) {
   const isWrong = ABNORMAL_WRITES.includes(write.status);
   const readback = write.readback_p_kw === null ? "" : `, device holds ${number(write.readback_p_kw, 1, { signed: true })} kW`;
   return html`
-    <span class="note">set <b data-testid="p-set" data-value=${p ?? ""}>${number(p, 1, { signed: true })}</b> kW
-      ${asked !== null && asked !== p && html`<span> (asked ${number(asked, 1, { signed: true })})</span>`}
-      ${write.status !== "none" && html`
+    <span class="note">set <b data-testid="p-set" data-value=${p ?? ""}>${number(p, 1, { signed: true })}</b> kW${asked !== null && asked !== p && html`<span>, asked ${number(asked, 1, { signed: true })} kW</span>`}
+      ${write.status !== "none" && html`,${" "}
         <span class=${isWrong ? "wrong" : ""} data-testid="write" data-value=${write.status}>
-          ${isWrong && html`<${Icon} name="alert" />`} ${write.status}${isWrong ? readback : ""}
+          ${isWrong && html`<${Icon} name="alert" />${" "}`}${write.status}${isWrong ? readback : ""}
         </span>
       `}
     </span>

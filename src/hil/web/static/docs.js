@@ -39,6 +39,9 @@ function shape(schema, all, depth = 0) {
   return schema.format ?? schema.type ?? "any";
 }
 
+/** Text whose words between backticks are code. @param {string} text */
+const marked = (text) => text.split("`").map((part, k) => (k % 2 ? element("code", {}, part) : part));
+
 /** @param {any} content @param {any} all */
 function bodies(content, all) {
   return Object.entries(content ?? {}).map(([type, body]) =>
@@ -70,7 +73,7 @@ function section(path, method, route, all) {
       {},
       element("code", { class: "method" }, method.toUpperCase()),
       element("code", {}, path),
-      element("span", {}, route.description ?? ""),
+      element("span", {}, ...marked(route.description ?? "")),
     ),
     facts,
   );
@@ -89,5 +92,5 @@ for (const [path, methods] of Object.entries(paths)) {
   }
 }
 const root = /** @type {HTMLElement} */ (document.getElementById("routes"));
-root.replaceChildren(element("p", { class: "about" }, info.description));
+root.replaceChildren(element("p", { class: "about" }, ...marked(info.description)));
 for (const [subject, routes] of subjects) root.append(element("h2", {}, subject), ...routes);

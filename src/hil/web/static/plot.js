@@ -40,12 +40,15 @@ function socRange(low, high) {
   return [Math.max(0, bottom - pad), Math.min(100, top + pad)];
 }
 
+/** As many decimals as tell the splits apart. @param {number[]} splits */
+const decimals = ([first = 0, second = 1]) => (Math.abs(second - first) < 1 ? 1 : 0);
+
 /**
  * @param {{ height: number, series: uPlot.Series[], range: uPlot.Range.Function, sync: string,
- *   digits: number, onCursor: (index: number | null) => void }} given
+ *   unit: string, onCursor: (index: number | null) => void }} given
  * @returns {uPlot.Options}
  */
-function options({ height, series, range, sync, digits, onCursor }) {
+function options({ height, series, range, sync, unit, onCursor }) {
   const axis = {
     stroke: () => colour("--muted"),
     font: FONT,
@@ -56,7 +59,7 @@ function options({ height, series, range, sync, digits, onCursor }) {
     width: 300,
     height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     cursor: { sync: { key: sync }, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
       x: { time: true, range: () => [engineNow.peek() / 1000 - SPAN_S, engineNow.peek() / 1000] },
@@ -70,7 +73,7 @@ function options({ height, series, range, sync, digits, onCursor }) {
         incrs: [60, 180, 300],
         values: (_, splits) => splits.map((at) => minutes(at * 1000, zone.peek())),
       },
-      { ...axis, size: 52, space: 26, values: (_, splits) => splits.map((y) => number(y, digits)) },
+      { ...axis, size: 64, space: 26, values: (_, splits) => splits.map((y) => `${number(y, decimals(splits))} ${unit}`) },
     ],
     series: [{}, ...series],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] },
@@ -93,7 +96,7 @@ export function PlantPlots({ id, name, plate }) {
         options({
           height: 150,
           sync: id,
-          digits: 0,
+          unit: "kW",
           onCursor,
           range: (_, low, high) => powerRange(low, high, least),
           series: [
@@ -113,7 +116,7 @@ export function PlantPlots({ id, name, plate }) {
         options({
           height: 92,
           sync: id,
-          digits: 0,
+          unit: "%",
           onCursor,
           range: (_, low, high) => socRange(low, high),
           series: [{ stroke: () => colour("--series-soc"), width: 2, points: { show: false } }],

@@ -5,13 +5,13 @@ import { CommandChip, Control } from "./controls.js";
 import { isUnderWay, tracked, wordOf } from "./commands.js";
 import { ask, closedBecause } from "./confirm.js";
 import { DASH, clock, utc } from "./format.js";
-import { Icon } from "./icon.js";
+import { Icon, Logo } from "./icon.js";
 import { connection, controlsOff, engineNow, lastHeard, siteName, snapshot, zone } from "./state.js";
 import { setTheme, theme } from "./theme.js";
 
 export const Header = () => html`
   <header class="top">
-    <img src="/static/logo.svg" alt="" width="28" height="28" />
+    <${Logo} />
     <strong class="site">${siteName}</strong>
     <${SiteClock} />
     <${ConnectionChip} />

@@ -90,7 +90,7 @@ function Rows({ problems }) {
   const more = problems.length - ROWS_SHOWN;
   return html`
     <table>
-      <thead><tr><th scope="col">Line</th><th scope="col">Column</th><th scope="col">What is wrong</th></tr></thead>
+      <thead><tr><th scope="col">Line</th><th scope="col">Where</th><th scope="col">What is wrong</th></tr></thead>
       <tbody>
         ${problems.slice(0, ROWS_SHOWN).map(({ line, where, why }) => html`
           <tr data-testid="row-problem"><td>${line ?? ""}</td><td>${where}</td><td>${why}</td></tr>
