@@ -1,0 +1,99 @@
+"""The web application: routes, pages and the guard around them, over an engine."""
+
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+
+from hil.ports import Clock, EngineApi
+from hil.web.arguments import ManualBody, RandomBody
+from hil.web.assets import Assets, security_headers
+from hil.web.command_routes import command_routes
+from hil.web.guard import Guard
+from hil.web.loading_routes import loading_routes
+from hil.web.problem import ProblemBody, add_problem_handlers
+from hil.web.read_routes import json_response, read_routes
+from hil.web.schedule_routes import schedule_routes
+from hil.web.settings import WebSettings
+from hil.web.stream import Feed
+
+__all__ = ["WebSettings", "make_app"]
+
+_DESCRIPTION = """\
+Power is in kW (positive is discharge), reactive power in kvar, energy in kWh, voltage in kV, state
+of charge in per unit. Times have an offset. Not known is null. An error is a problem document
+whose `detail` says what to do."""
+
+
+def make_app(engine: EngineApi, *, clock: Clock, settings: WebSettings) -> FastAPI:
+    """The application of one engine; `app.state.feed` must be ended before it is shut down."""
+    app = _DocumentedApi(
+        title=settings.title,
+        version=engine.snapshot().engine.version,
+        description=_DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    feed = Feed(engine, clock)
+    app.state.feed = feed
+    headers = security_headers()
+    add_problem_handlers(app, headers=headers)
+    for routes in (
+        read_routes(engine, feed),
+        schedule_routes(engine),
+        loading_routes(engine, settings),
+        command_routes(engine),
+    ):
+        app.include_router(routes, prefix="/api/v1")
+    _add_pages(app, Assets(title=settings.title))
+    app.add_middleware(Guard, settings=settings, headers=headers)
+    return app
+
+
+def _add_pages(app: FastAPI, assets: Assets) -> None:
+    async def root(_: Request) -> Response:
+        return RedirectResponse("/operate", status_code=307)
+
+    async def operate(request: Request) -> Response:
+        return assets.pages["operate"].response(request)
+
+    async def docs(request: Request) -> Response:
+        return assets.pages["docs"].response(request)
+
+    async def health(_: Request) -> Response:
+        return json_response({"status": "ok"})
+
+    for path, page in (
+        ("/", root),
+        ("/operate", operate),
+        ("/api/docs", docs),
+        ("/healthz", health),
+        ("/static/{name:path}", assets.serve),
+    ):
+        app.add_route(path, page, methods=["GET", "HEAD"], include_in_schema=False)
+
+
+class _DocumentedApi(FastAPI):
+    """Adds the bodies that routes read themselves to the schema."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            schema = get_openapi(
+                title=self.title,
+                version=self.version,
+                description=self.description,
+                routes=self.routes,
+            )
+            models: tuple[type[Any], ...] = (ManualBody, RandomBody, ProblemBody)
+            _, extra = TypeAdapter.json_schemas(
+                [(model.__name__, "validation", TypeAdapter(model)) for model in models],
+                ref_template="#/components/schemas/{model}",
+            )
+            schema["components"]["schemas"].update(extra["$defs"])
+            self.openapi_schema = schema
+        return self.openapi_schema

@@ -1,0 +1,176 @@
+"""What callers pass in paths, queries and bodies, checked and in the domain's types."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from hil.domain.errors import InvalidInput, Problem
+from hil.domain.plant import PlantId
+from hil.domain.schedule import Schedule, SchedulePoint
+from hil.ports import Versioned
+from hil.web.guard import CALLER
+from hil.web.problem import Refused
+from hil.web.stream import Selection
+
+# Far beyond any plant, and small enough that sums of squares stay finite.
+MAX_POWER = 1e9
+# Instants outside are mistakes, and near the ends of the calendar their arithmetic overflows.
+YEARS = range(1970, 2201)
+# A leap year; more is asked for in parts.
+MAX_RANGE = timedelta(days=366)
+MAX_BUCKETS = 20_000
+MAX_DURATION_H = 24 * 31
+MAX_SEED = 2**53 - 1  # what JSON clients hold exactly
+
+_SPACE_FOR_PLUS = re.compile(r" (?=\d\d:?\d\d$)")
+
+
+def instant(value: Any) -> datetime:
+    """An ISO 8601 time with an offset as UTC; raises ValueError with what to do."""
+    if not isinstance(value, str):
+        raise ValueError("write a time as text, such as 2026-01-15T12:00:00Z")
+    try:
+        # "+" arrives as a space from a query that was not encoded.
+        time = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", value))
+    except ValueError:
+        raise ValueError(f"{value[:40]!r} is no time, such as 2026-01-15T12:00:00Z") from None
+    if time.tzinfo is None:
+        raise ValueError(f"{value[:40]!r} has no offset; add Z or one such as +01:00")
+    if time.year not in YEARS[1:-1]:
+        raise ValueError(f"{value[:40]!r} is not within {YEARS[1]} to {YEARS[-2]}")
+    return time.astimezone(UTC)
+
+
+Instant = Annotated[
+    datetime,
+    PlainValidator(instant),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-15T12:00:00Z"]}),
+]
+Power = Annotated[float, Field(ge=-MAX_POWER, le=MAX_POWER, allow_inf_nan=False)]
+
+_CHECKED = ConfigDict(extra="forbid")
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class PointBody:
+    """From `time` on these setpoints hold; null is no setpoint of that signal."""
+
+    time: Instant
+    p_kw: Power | None = None
+    q_kvar: Power | None = None
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class ManualBody:
+    """A manual schedule; after `end` there is no setpoint, null: the last point holds on."""
+
+    points: list[PointBody]
+    end: Instant | None = None
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class RandomBody:
+    """A random schedule: the same seed gives the same points."""
+
+    start: Instant
+    duration_h: Annotated[float, Field(gt=0, le=MAX_DURATION_H, allow_inf_nan=False)]
+    resolution_min: Annotated[float, Field(gt=0, le=MAX_DURATION_H * 60, allow_inf_nan=False)]
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
+
+
+MANUAL_BODY = TypeAdapter(ManualBody)
+RANDOM_BODY = TypeAdapter(RandomBody)
+
+
+def schedule_of(body: ManualBody) -> Schedule:
+    """The schedule asked for; raises `InvalidInput` for times that coincide or pass the end."""
+    problems = []
+    seen: set[datetime] = set()
+    for index, point in enumerate(body.points):
+        where = f"points.{index}.time"
+        if point.time in seen:
+            problems.append(Problem(where=where, why="the same time as an earlier point"))
+        if body.end is not None and point.time >= body.end:
+            problems.append(Problem(where=where, why="not before the end"))
+        seen.add(point.time)
+    if problems:
+        raise InvalidInput("The points of the schedule contradict each other.", problems)
+    points = (SchedulePoint(time=p.time, p_kw=p.p_kw, q_kvar=p.q_kvar) for p in body.points)
+    return Schedule.from_points(points, end=body.end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManualSchedule:
+    """A manual schedule; after `end` there is no setpoint, null: the last point holds on."""
+
+    points: tuple[SchedulePoint, ...]
+    end: datetime | None
+
+    @classmethod
+    def of(cls, schedule: Schedule) -> "ManualSchedule":
+        """The schedule as it is shown; its closing point, where nothing holds, becomes `end`."""
+        points = schedule.points()
+        if points and points[-1].p_kw is None and points[-1].q_kvar is None:
+            return cls(points=points[:-1], end=points[-1].time)
+        return cls(points=points, end=None)
+
+
+async def caller(request: Request) -> str:
+    """Who is asking, as the guard found."""
+    name = request.scope[CALLER]
+    assert isinstance(name, str)
+    return name
+
+
+async def selection(
+    plants: Annotated[str | None, Query(description="Ids with commas between; all by default.")] = (
+        None
+    ),
+) -> Selection:
+    """The plants named in the query; None is all of them."""
+    if plants is None:
+        return None
+    return frozenset(PlantId(name.strip()) for name in plants.split(",") if name.strip()) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Instants from `start` on and before `end`."""
+
+    start: datetime
+    end: datetime
+
+
+async def time_range(start: Annotated[Instant, Query()], end: Annotated[Instant, Query()]) -> Range:
+    """The range of a query; raises `InvalidInput` when it is empty or too long."""
+    if start >= end:
+        raise InvalidInput("The end must be after the start.")
+    if end - start > MAX_RANGE:
+        raise InvalidInput(f"Ask for at most {MAX_RANGE.days} days at a time.")
+    return Range(start, end)
+
+
+def if_match(request: Request, present: Versioned) -> str | None:
+    """The version that the caller wants to replace; None when any will do.
+
+    A list that names the present version means that one, else its first is sure to conflict.
+    """
+    header = request.headers.get("if-match")
+    if header is None or header.strip() == "*":
+        return None
+    tags = [tag.strip() for tag in header.split(",")]
+    if not all(re.fullmatch(r'"[\x21\x23-\x7e\x80-\xff]*"', tag) for tag in tags):
+        raise Refused(400, 'If-Match must be "*" or an ETag in quotes, as a GET gives it.')
+    bare = [tag.strip('"') for tag in tags]
+    return present.etag if present.etag in bare else bare[0]
+
+
+# Coroutines: an ordinary function would be called in a thread, and have the loop wait for it.
+Caller = Annotated[str, Depends(caller)]
+Plants = Annotated[Selection, Depends(selection)]
+TimeRange = Annotated[Range, Depends(time_range)]

@@ -1,0 +1,82 @@
+"""The routes that make a manual schedule from a CSV file or at random."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from hil.domain.plant import PlantId
+from hil.domain.schedule_csv import Signal, parse_schedule_csv
+from hil.domain.schedule_random import random_schedule
+from hil.ports import EngineApi
+from hil.web.arguments import RANDOM_BODY, Caller, Instant, ManualSchedule
+from hil.web.body import json_docs, off_loop, read_csv, read_json
+from hil.web.schedule_routes import PATH, WRITE_PROBLEMS, replace_manual
+from hil.web.settings import WebSettings
+
+_CSV_DOCS: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "string", "contentMediaType": "text/csv"}},
+                    "required": ["file"],
+                }
+            },
+        },
+    }
+}
+
+
+def loading_routes(engine: EngineApi, settings: WebSettings) -> APIRouter:
+    """The routes below `/api/v1/plants/{plant}/schedules/manual`."""
+    routes = APIRouter(tags=["schedules"])
+
+    @routes.post(
+        f"{PATH}/csv",
+        response_model=ManualSchedule,
+        responses=WRITE_PROBLEMS,
+        openapi_extra=_CSV_DOCS,
+    )
+    async def post_csv(
+        request: Request,
+        plant: str,
+        by: Caller,
+        start: Annotated[Instant | None, Query(description="Of a file with hours.")] = None,
+        signal: Annotated[Signal, Query(description="Of a file with hours.")] = Signal.P,
+    ) -> Response:
+        """Load a CSV; a file of one signal keeps the other. A bad row refuses the whole file."""
+        engine.manual_schedule(PlantId(plant))  # a wrong plant is said before a body is read
+        data = await read_csv(request)
+        update = await off_loop(
+            lambda: parse_schedule_csv(data, zone=settings.zone, start=start, signal=signal)
+        )
+        # No await from here on: what is read is what is replaced.
+        schedule = update.applied_to(engine.manual_schedule(PlantId(plant)).schedule)
+        return replace_manual(engine, request, PlantId(plant), schedule, by=by)
+
+    @routes.post(
+        f"{PATH}/random",
+        response_model=ManualSchedule,
+        responses=WRITE_PROBLEMS,
+        openapi_extra=json_docs("RandomBody"),
+    )
+    async def post_random(request: Request, plant: str, by: Caller) -> Response:
+        """Replace the manual schedule by a random one inside the nameplate."""
+        engine.manual_schedule(PlantId(plant))
+        wanted = await read_json(request, RANDOM_BODY)
+        nameplate = engine.snapshot().plants[PlantId(plant)].limits
+        schedule = await off_loop(
+            lambda: random_schedule(
+                start=wanted.start,
+                duration_h=wanted.duration_h,
+                resolution_min=wanted.resolution_min,
+                seed=wanted.seed,
+                nameplate=nameplate,
+            )
+        )
+        return replace_manual(engine, request, PlantId(plant), schedule, by=by)
+
+    return routes

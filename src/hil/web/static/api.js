@@ -1,0 +1,35 @@
+/** Requests to the engine: what came back, or the sentence that says why not. */
+
+/**
+ * @typedef {object} RowProblem
+ * @property {string} where
+ * @property {string} why
+ * @property {number | null} line
+ *
+ * @typedef {{ ok: true, value: any } | { ok: false, status: number, detail: string, problems: RowProblem[] }} Answer
+ */
+
+/** A request is given up after this; the engine answers within milliseconds. */
+const TIME_LIMIT_MS = 10_000;
+
+/**
+ * @param {string} path below /api/v1
+ * @param {RequestInit} [options]
+ * @returns {Promise<Answer>}
+ */
+export async function request(path, options = {}) {
+  try {
+    const signal = AbortSignal.timeout(TIME_LIMIT_MS);
+    const response = await fetch(`/api/v1${path}`, { cache: "no-store", signal, ...options });
+    const body = await response.json();
+    if (response.ok) return { ok: true, value: body };
+    const { detail = response.statusText, problems = [] } = body;
+    return { ok: false, status: response.status, detail, problems };
+  } catch {
+    const detail = "No answer from the server. Check that hil is running.";
+    return { ok: false, status: 0, detail, problems: [] };
+  }
+}
+
+/** @param {string} path */
+export const post = (path) => request(path, { method: "POST" });

@@ -1,0 +1,127 @@
+/** Commands that this page sent, followed from the click to their end. */
+
+import { effect, signal } from "@preact/signals";
+import { post, request } from "./api.js";
+import { now } from "./now.js";
+import { snapshot, tick } from "./state.js";
+
+/**
+ * @typedef {object} Tracked
+ * @property {string} kind
+ * @property {string | null} plant
+ * @property {"sent" | "queued" | "running" | "done" | "failed" | "rejected"} status
+ * @property {string | null} id known after the 202
+ * @property {string} reason
+ * @property {string | null} since the engine's time from which to count
+ * @property {number} at the page's time of the newest change, ms
+ */
+
+/** How long "done" stays to be seen. */
+const DONE_SHOWN_MS = 5_000;
+/** A command that the picture does not show is asked for after this. */
+const ASK_AFTER_MS = 3_000;
+
+const WORDS = {
+  start: "Start",
+  stop: "Stop",
+  dispatch: "Dispatch",
+  pause: "Pause",
+  record: "Record",
+  "stop-recording": "Stop recording",
+  "fleet-start": "Start all",
+  "fleet-stop": "Stop all",
+};
+
+/** The newest command of each plant, by its id; of the whole site by "". */
+export const tracked = signal(/** @type {Record<string, Tracked>} */ ({}));
+
+/** @param {string} kind */
+export const wordOf = (kind) => WORDS[/** @type {keyof typeof WORDS} */ (kind)] ?? kind;
+
+/** @param {Tracked | undefined} one */
+export const isUnderWay = (one) =>
+  one !== undefined && ["sent", "queued", "running"].includes(one.status);
+
+/**
+ * Send a command and follow it.
+ * @param {string} kind
+ * @param {string | null} plant
+ */
+export async function send(kind, plant) {
+  const sent = { kind, plant, status: /** @type {const} */ ("sent"), id: null, reason: "" };
+  put({ ...sent, since: null, at: now() });
+  const path = plant === null ? `/fleet/${kind.replace("fleet-", "")}` : `/plants/${plant}/${kind}`;
+  const answer = await post(path);
+  if (answer.ok) {
+    put(fromEngine(answer.value));
+    reconcile();
+  } else {
+    put({ ...sent, status: "rejected", reason: answer.detail, since: null, at: now() });
+  }
+}
+
+/** @param {string | null} plant */
+export function dismiss(plant) {
+  const { [plant ?? ""]: _, ...rest } = tracked.peek();
+  tracked.value = rest;
+}
+
+/**
+ * What to show of a plant's commands: the one sent here, else one that somebody else sent.
+ * @param {string | null} plant
+ * @returns {(Tracked & { by?: string }) | undefined}
+ */
+export function shownCommand(plant) {
+  const own = tracked.value[plant ?? ""];
+  if (own) return own;
+  const { running = [], queued = [] } = snapshot.value?.commands ?? {};
+  const other = [...running, ...queued].find((one) => one.plant === plant);
+  return other && { ...fromEngine(other), by: other.by };
+}
+
+/** @param {Tracked} one */
+function put(one) {
+  tracked.value = { ...tracked.peek(), [one.plant ?? ""]: one };
+}
+
+/** @param {any} command @returns {Tracked} */
+function fromEngine(command) {
+  const { kind, plant, status, id, error } = command;
+  const since = command.started_at ?? command.queued_at;
+  return { kind, plant, status, id, reason: error ?? "", since, at: now() };
+}
+
+/** Bring what is followed up to the newest picture. */
+function reconcile() {
+  const { running = [], queued = [], recent = [] } = snapshot.peek()?.commands ?? {};
+  for (const one of Object.values(tracked.peek())) {
+    if (one.id === null || !isUnderWay(one)) continue;
+    const found = [...recent, ...running, ...queued].find((other) => other.id === one.id);
+    if (found && found.status !== one.status) put(fromEngine(found));
+    else if (!found && now() - one.at > ASK_AFTER_MS) ask(one);
+  }
+}
+
+/** @param {Tracked} one */
+async function ask(one) {
+  put({ ...one, at: now() });
+  const answer = await request(`/commands/${one.id}`);
+  if (tracked.peek()[one.plant ?? ""]?.id !== one.id) return;
+  if (answer.ok) put(fromEngine(answer.value));
+  else if (answer.status === 404) {
+    put({ ...one, status: "failed", reason: "The engine does not know it any more.", at: now() });
+  }
+}
+
+/** Follow the pictures; let "done" go after a while. */
+export function followCommands() {
+  effect(() => {
+    if (snapshot.value !== null) reconcile();
+  });
+  effect(() => {
+    for (const one of Object.values(tracked.peek())) {
+      if (one.status === "done" && tick.value - one.at > DONE_SHOWN_MS) dismiss(one.plant);
+    }
+    void tick.value;
+  });
+}

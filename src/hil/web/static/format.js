@@ -1,0 +1,91 @@
+/** Values and times as an operator reads them; unknown is a dash, never 0. */
+
+export const DASH = "—";
+const MINUS = "\u2212";
+
+/**
+ * A number with a fixed count of decimals.
+ * @param {number | null | undefined} value
+ * @param {number} digits
+ * @param {{ signed?: boolean }} [options]
+ */
+export function number(value, digits, { signed = false } = {}) {
+  if (value === null || value === undefined) return DASH;
+  const size = Math.abs(value).toFixed(digits);
+  if (Number(size) === 0) return size;
+  if (value < 0) return MINUS + size;
+  return signed ? `+${size}` : size;
+}
+
+/**
+ * Which way active power flows, in words; empty when none flows or it is unknown.
+ * @param {number | null | undefined} kw
+ */
+export function direction(kw) {
+  if (kw === null || kw === undefined || Math.abs(kw) < 0.05) return "";
+  return kw > 0 ? "discharging" : "charging";
+}
+
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const formats = new Map();
+
+/**
+ * @param {string} zone
+ * @param {Intl.DateTimeFormatOptions} options
+ */
+function format(zone, options) {
+  const key = zone + JSON.stringify(options);
+  let found = formats.get(key);
+  if (!found) {
+    found = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hourCycle: "h23", ...options });
+    formats.set(key, found);
+  }
+  return found;
+}
+
+/**
+ * The time of day in the site's zone, such as 12:04:06.
+ * @param {number} ms
+ * @param {string} zone
+ */
+export function clock(ms, zone) {
+  return format(zone, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(ms);
+}
+
+/**
+ * Hours and minutes in the site's zone.
+ * @param {number} ms
+ * @param {string} zone
+ */
+export function minutes(ms, zone) {
+  return format(zone, { hour: "2-digit", minute: "2-digit" }).format(ms);
+}
+
+/**
+ * Day and time in the site's zone.
+ * @param {number} ms
+ * @param {string} zone
+ */
+export function dayAndTime(ms, zone) {
+  const day = format(zone, { day: "numeric", month: "short" }).format(ms);
+  return `${day} ${minutes(ms, zone)}`;
+}
+
+/**
+ * The same instant in UTC, for tooltips.
+ * @param {number} ms
+ */
+export function utc(ms) {
+  return `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/**
+ * A span of time, in the unit that fits.
+ * @param {number} seconds
+ */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 120) return `${whole} s`;
+  if (whole < 7200) return `${Math.floor(whole / 60)} min`;
+  return `${Math.floor(whole / 3600)} h`;
+}

@@ -1,0 +1,338 @@
+"""An engine that plays a script, a clock, and clients for the tests of the web part."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import orjson
+from fastapi import FastAPI
+
+from hil.domain.commands import Command, CommandKind, CommandStatus
+from hil.domain.downsample import Buckets, SignalBuckets
+from hil.domain.errors import EditConflict, NotFound
+from hil.domain.phase import Phase
+from hil.domain.plant import Nameplate, PlantId, Source, Transport
+from hil.domain.schedule import EffectivePoint, Schedule
+from hil.domain.signals import COLUMNS, Measurement
+from hil.domain.snapshot import (
+    CommandsState,
+    EngineState,
+    Estop,
+    Link,
+    LinkStatus,
+    Origin,
+    PlantState,
+    PostingPlant,
+    PostingState,
+    ScheduleApiState,
+    SetpointState,
+    SiteInfo,
+    Snapshot,
+)
+from hil.ports import Versioned
+from hil.web.app import WebSettings, make_app
+
+NOON = datetime(2026, 1, 15, 12, 0, 0, tzinfo=UTC)
+LIB = PlantId("lib")
+VRFB = PlantId("vrfb")
+SETTINGS = WebSettings(title="HIL Scheduler", zone=ZoneInfo("Europe/Madrid"), os_user="ana")
+PLATES = {
+    LIB: ("LIB", Nameplate(
+        p_max_kw=1000, p_min_kw=-1000, q_max_kvar=600, q_min_kvar=-600,
+        capacity_kwh=500, v_nominal_kv=20,
+    )),
+    VRFB: ("VRFB", Nameplate(
+        p_max_kw=160, p_min_kw=-160, q_max_kvar=64, q_min_kvar=-64,
+        capacity_kwh=400, v_nominal_kv=0.22,
+    )),
+}  # fmt: skip
+
+
+class FixedClock:
+    """Shows the loop's time since noon of the test day, or stands still outside a loop."""
+
+    def monotonic_ns(self) -> int:
+        return round(self._loop_s() * 1e9)
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self._loop_s())
+
+    def _loop_s(self) -> float:
+        try:
+            return asyncio.get_running_loop().time()
+        except RuntimeError:
+            return 0.0
+
+
+def measured(at: datetime, *, p_kw: float, soc_pu: float, set_kw: float) -> Measurement:
+    """A reading with this active power and state of charge."""
+    return Measurement(
+        time=at,
+        p_setpoint_kw=set_kw,
+        battery_active_power_kw=p_kw,
+        q_setpoint_kvar=0.0,
+        battery_reactive_power_kvar=0.0,
+        soc_pu=soc_pu,
+        p_poi_kw=p_kw,
+        q_poi_kvar=0.0,
+        v_poi_kV=20.01,
+        enabled=True,
+    )
+
+
+def plant_state(plant: PlantId, **changes: Any) -> PlantState:
+    """A stopped plant that answers; `changes` are fields of the state."""
+    name, limits = PLATES[plant]
+    state = PlantState(
+        name=name,
+        phase=Phase.STOPPED,
+        dispatching=False,
+        recording=False,
+        in_service=True,
+        limits=limits,
+        measurement=measured(NOON, p_kw=0.0, soc_pu=0.5, set_kw=0.0),
+        setpoint=SetpointState(p_kw=0.0, q_kvar=0.0, origin=Origin.NONE),
+        link=Link(status=LinkStatus.OK, age_s=0.4),
+    )
+    return replace(state, **changes)
+
+
+def first_snapshot() -> Snapshot:
+    """Two stopped plants at noon."""
+    return Snapshot(
+        seq=1,
+        time=NOON,
+        site=SiteInfo(name="HIL bench", timezone="Europe/Madrid"),
+        source=Source.MANUAL,
+        transport=Transport.LOCAL,
+        switching=None,
+        estop=Estop(),
+        plants={plant: plant_state(plant) for plant in (LIB, VRFB)},
+        schedule_api=ScheduleApiState(),
+        posting=PostingState(
+            enabled=False,
+            effective=False,
+            why_not="no market API is configured",
+            plants={plant: PostingPlant() for plant in (LIB, VRFB)},
+        ),
+        commands=CommandsState(),
+        alarms=(),
+        engine=EngineState(started_at=NOON, version="0.1.0"),
+    )
+
+
+class FakeEngine:
+    """Holds a picture that the test changes; keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        self.picture = first_snapshot()
+        self.submitted: list[Command] = []
+        self.schedules: dict[PlantId, Versioned] = {
+            plant: Versioned(Schedule(), "v0") for plant in self.picture.plants
+        }
+        self.written_by: list[str] = []
+        self.refuse: Exception | None = None
+        self._news = asyncio.Event()
+
+    def publish(self, **changes: Any) -> None:
+        """Show a newer picture with these fields changed."""
+        seq = self.picture.seq + 1
+        self.picture = replace(self.picture, seq=seq, **changes)
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def publish_plant(self, plant: PlantId, **changes: Any) -> None:
+        """Show a newer picture in which one plant differs."""
+        changed = replace(self.picture.plants[plant], **changes)
+        self.publish(plants={**self.picture.plants, plant: changed})
+
+    def settle(self, command: Command, status: CommandStatus, error: str | None = None) -> None:
+        """Let a command stand at this status, in the audit trail and in the picture."""
+        started = command.queued_at if status is not CommandStatus.QUEUED else None
+        ended = command.queued_at if status.is_final else None
+        new = replace(command, status=status, error=error, started_at=started, ended_at=ended)
+        self.submitted = [new if old.id == new.id else old for old in self.submitted]
+        self.publish(commands=self._shown())
+
+    def _shown(self) -> CommandsState:
+        of = {
+            status: tuple(one for one in self.submitted if one.status is status)
+            for status in CommandStatus
+        }
+        return CommandsState(
+            queued=of[CommandStatus.QUEUED],
+            running=of[CommandStatus.RUNNING],
+            recent=tuple(one for one in reversed(self.submitted) if one.status.is_final)[:20],
+        )
+
+    def snapshot(self) -> Snapshot:
+        return self.picture
+
+    async def changed(self, after_seq: int) -> None:
+        while self.picture.seq <= after_seq:
+            await self._news.wait()
+
+    def submit(self, kind: CommandKind, plant: PlantId | None, *, by: str) -> Command:
+        if plant is not None:
+            self._known(plant)
+        if self.refuse is not None:
+            raise self.refuse
+        command = Command(
+            id=f"c{len(self.submitted) + 1}",
+            kind=kind,
+            plant=plant,
+            status=CommandStatus.QUEUED,
+            by=by,
+            queued_at=self.picture.time,
+        )
+        self.submitted.append(command)
+        self.publish(commands=self._shown())
+        return command
+
+    def command(self, command_id: str) -> Command:
+        for command in self.submitted:
+            if command.id == command_id:
+                return command
+        raise NotFound(f"There is no command {command_id!r}.")
+
+    def commands(self) -> tuple[Command, ...]:
+        return tuple(reversed(self.submitted))
+
+    def effective_schedule(
+        self, plant: PlantId, start: datetime, end: datetime
+    ) -> tuple[EffectivePoint, ...]:
+        self._known(plant)
+        return (EffectivePoint(time=start, p_kw=100.0, q_kvar=0.0, origin=Origin.MANUAL),)
+
+    def manual_schedule(self, plant: PlantId) -> Versioned:
+        self._known(plant)
+        return self.schedules[plant]
+
+    def put_manual_schedule(
+        self, plant: PlantId, schedule: Schedule, *, by: str, if_match: str | None = None
+    ) -> Versioned:
+        present = self.manual_schedule(plant)
+        if if_match not in {None, present.etag}:
+            raise EditConflict("The schedule was changed meanwhile. Read it again.")
+        self.written_by.append(by)
+        number = int(present.etag.removeprefix("v")) + 1
+        self.schedules[plant] = Versioned(schedule, f"v{number}")
+        self.publish()
+        return self.schedules[plant]
+
+    async def measurements(
+        self, plant: PlantId, start: datetime, end: datetime, *, points: int
+    ) -> Buckets:
+        self._known(plant)
+        count = min(points, 450, int((end - start).total_seconds() // 2) + 1)
+        time = [start + timedelta(seconds=2 * k) for k in range(count)]
+        return Buckets(
+            time=time, level_s=0.0, signals={name: _wave(name, count) for name in COLUMNS}
+        )
+
+    def _known(self, plant: PlantId) -> None:
+        if plant not in self.picture.plants:
+            raise NotFound(f"There is no plant {plant!r}; there are lib and vrfb.")
+
+
+def _wave(name: str, count: int) -> SignalBuckets:
+    values: list[float | None] = [
+        0.5 + k / 9000 if name == "soc_pu" else 100 * math.sin(k / 40) for k in range(count)
+    ]
+    return SignalBuckets(min=values, max=values, mean=values, last=values)
+
+
+def app_of(engine: FakeEngine, settings: WebSettings = SETTINGS) -> FastAPI:
+    """The application over this engine."""
+    return make_app(engine, clock=FixedClock(), settings=settings)
+
+
+@asynccontextmanager
+async def client_of(
+    engine: FakeEngine, settings: WebSettings = SETTINGS
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, in this process."""
+    transport = httpx.ASGITransport(app=app_of(engine, settings))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8050") as client:
+        yield client
+
+
+class AsgiStream:
+    """Reads a streaming response as it comes; leaving the block is a client's disconnect."""
+
+    def __init__(
+        self, app: FastAPI, path: str, query: str = "", host: bytes = b"localhost"
+    ) -> None:
+        self._app = app
+        self._path = path
+        self._query = query
+        self._host = host
+        self._messages: asyncio.Queue[Any] = asyncio.Queue()
+        self._gone = asyncio.Event()
+        self._asked = False
+
+    async def __aenter__(self) -> "AsgiStream":
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": "GET",
+            "path": self._path,
+            "raw_path": self._path.encode(),
+            "query_string": self._query.encode(),
+            "headers": [(b"host", self._host)],
+            "scheme": "http",
+            "server": ("127.0.0.1", 80),
+            "client": ("127.0.0.1", 1),
+            "root_path": "",
+        }
+        self._task = asyncio.create_task(self._app(scope, self._receive, self._send))
+        start = await self._messages.get()
+        self.status = start["status"]
+        self.headers = {key.decode(): value.decode() for key, value in start["headers"]}
+        return self
+
+    async def _receive(self) -> dict[str, Any]:
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        if self._gone.is_set():
+            raise OSError("disconnected")
+        await self._messages.put(message)
+
+    async def event(self) -> tuple[str, Any]:
+        """The next event's name and data; ("", None) after the last."""
+        message = await self._messages.get()
+        if not message["body"]:
+            return "", None
+        name, data = message["body"].decode().strip().split("\n", 1)
+        return name.removeprefix("event: "), orjson.loads(data.removeprefix("data: "))
+
+    async def events(self, count: int) -> list[tuple[str, Any]]:
+        """The next events."""
+        return [await self.event() for _ in range(count)]
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._gone.set()
+        await self._task
+
+
+def names(events: Sequence[tuple[str, Any]]) -> list[str]:
+    """The names of events."""
+    return [name for name, _ in events]
