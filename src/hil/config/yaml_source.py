@@ -16,7 +16,7 @@ from hil.domain.errors import Problem
 Path = tuple[Hashable, ...]
 
 # Aliases multiply: a text of a few lines could stand for more values than memory holds.
-MAX_VALUES = 100_000
+MAX_VALUES = 500_000
 MAX_DEPTH = 30
 _TAG = "tag:yaml.org,2002:"
 _TAB_INDENT = re.compile(r"^ *\t[ \t]*(?=[^\s#])", re.MULTILINE)
