@@ -168,6 +168,9 @@ class _Reader:
             self._problem(path, f"is nested deeper than {MAX_DEPTH} levels", node)
         if self._count >= MAX_VALUES or len(path) >= MAX_DEPTH:
             return None
+        if not isinstance(node, ScalarNode) and _tag(node) not in {"map", "seq"}:
+            self._problem(path, f"the tag {node.tag} has no meaning here", node)
+            return None
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
