@@ -13,7 +13,7 @@ import { colour, colourChanges } from "./theme.js";
 /** How many plots have been drawn with data or shown to be empty. */
 export const drawn = signal(0);
 
-const FONT = '12px "DM Sans Variable", sans-serif';
+const FONT = '12px "DM Figures", "DM Sans Variable", sans-serif';
 const POINTS = 900;
 
 /**
