@@ -1,15 +1,13 @@
 """The Modbus TCP client: one strict connection to one device, outcomes as values."""
 
 import asyncio
+import itertools
+import math
+import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from hil.domain.modbus_frame import (
-    FrameSplitter,
-    check_reply_start,
-    decode_reply,
-    encode_frame,
-)
+from hil.domain.modbus_frame import decode_reply, encode_frame
 from hil.domain.modbus_pdu import ProtocolError, Request, Response, describe, encode_request
 from hil.domain.plant import Device
 from hil.domain.snapshot import LinkStatus
@@ -22,6 +20,11 @@ from hil.ports import Exchange, LinkProblem
 # a pending stop reaches a plant that came back while the operator still looks at it.
 FIRST_BACK_OFF_S = 0.5
 MAX_BACK_OFF_S = 5.0
+
+# Arming and cancelling a timer is half of what an exchange costs us. A link that is asked more
+# often than this in one time-out keeps its timer armed from exchange to exchange; below that the
+# timer would cost more, by waking an idle loop, than it spares.
+BUSY_EXCHANGES = 4
 
 
 class TcpLink:
@@ -38,6 +41,9 @@ class TcpLink:
         self._device = device
         self._timeout_s = timeout_s
         self._connection: _Connection | None = None
+        # One count for all connections: a gateway may deliver the answer to a request of the
+        # last connection on the next one.
+        self._transactions = itertools.count(1)
         self._failures = 0
         self._retry_at_s = 0.0  # on the loop's clock
         self._last_problem: LinkProblem | None = None
@@ -46,23 +52,24 @@ class TcpLink:
         """See `PlantLink.exchange`; without requests nothing is sent and no connection made."""
         if not requests:
             return Exchange(())
-        loop = asyncio.get_running_loop()
-        ends_at_s = loop.time() + within_s
         connection = self._connection
-        if connection is None or connection.is_lost:
-            opened = await self._connect(loop, ends_at_s)
+        if connection is None or connection.is_lost():
+            loop = asyncio.get_running_loop()
+            started_s = loop.time()
+            opened = await self._connect(loop, min(within_s, self._timeout_s))
             if isinstance(opened, LinkProblem):
                 return Exchange((), opened)
             connection = self._connection = opened
+            within_s -= loop.time() - started_s
         try:
-            outcome = await connection.ask(requests, self._timeout_s, ends_at_s)
+            outcome = await connection.ask(requests, within_s)
         except asyncio.CancelledError:
             connection.drop()
             raise
         if outcome.responses:
             self._failures = 0
-        elif outcome.problem is not None:
-            self._hold_back(loop, outcome.problem)
+        elif outcome.problem is not None and outcome.problem.status is not LinkStatus.TIMEOUT:
+            self._hold_back(asyncio.get_running_loop(), outcome.problem)
         return outcome
 
     async def close(self) -> None:
@@ -73,32 +80,33 @@ class TcpLink:
             await connection.closed.wait()
 
     async def _connect(
-        self, loop: asyncio.AbstractEventLoop, ends_at_s: float
+        self, loop: asyncio.AbstractEventLoop, wait_s: float
     ) -> "_Connection | LinkProblem":
-        device = self._device
-        started_s = loop.time()
-        held_s = self._retry_at_s - started_s
+        held_s = self._retry_at_s - loop.time()
         if held_s > 0 and self._last_problem is not None:
             last = self._last_problem
             return LinkProblem(last.status, f"{last.text} (not tried again for {held_s:.1f} s)")
-        until_s = min(started_s + self._timeout_s, ends_at_s)
+        device = self._device
         where = f"{device.host}:{device.port}"
         try:
-            async with asyncio.timeout_at(until_s):
+            async with asyncio.timeout(wait_s):
                 _, connection = await loop.create_connection(
-                    lambda: _Connection(loop, where, device.unit_id), device.host, device.port
+                    lambda: _Connection(
+                        loop, where, device.unit_id, self._transactions, self._timeout_s
+                    ),
+                    device.host,
+                    device.port,
                 )
         except TimeoutError:
             return LinkProblem(
                 LinkStatus.TIMEOUT,
-                f"{where} accepted no connection within {until_s - started_s:.3g} s;"
+                f"{where} accepted no connection within {wait_s:.3g} s;"
                 " check the address, the network and the firewall",
             )
         except (OSError, UnicodeError) as error:  # UnicodeError: no host has such a name
-            reason = getattr(error, "strerror", None) or error
             problem = LinkProblem(
                 LinkStatus.REFUSED,
-                f"{where} refused the connection ({reason});"
+                f"no connection to {where} ({_reason(error)});"
                 " check the address and that the device is on and serves Modbus TCP",
             )
             self._hold_back(loop, problem)
@@ -106,59 +114,92 @@ class TcpLink:
         return connection
 
     def _hold_back(self, loop: asyncio.AbstractEventLoop, problem: LinkProblem) -> None:
-        if problem.status is LinkStatus.TIMEOUT:
-            return
-        self._failures += 1
         self._last_problem = problem
+        self._failures += 1
         wait_s = 0.0
         if self._failures > 1:
-            doublings = min(self._failures - 2, 10)
-            wait_s = min(FIRST_BACK_OFF_S * 2**doublings, MAX_BACK_OFF_S)
+            wait_s = min(FIRST_BACK_OFF_S * 2.0 ** min(self._failures - 2, 10), MAX_BACK_OFF_S)
         self._retry_at_s = loop.time() + wait_s
 
 
 class _Connection(asyncio.Protocol):
     """One TCP connection: sends the requests of an exchange, each once the last is answered.
 
-    The exchange runs in the callbacks, so that its task wakes once, and one timer serves all
-    its requests: waking a task and arming a timer cost more than the codec.
+    The exchange runs in the callbacks, so that its task wakes once, and one timer serves all its
+    requests: it fires for the first one and is armed anew for the one that is then under way.
     """
 
+    __slots__ = (
+        "_asked_at_s",
+        "_began_s",
+        "_data",
+        "_due_s",
+        "_ends_at_s",
+        "_keeps_timer",
+        "_loop",
+        "_pdus",
+        "_requests",
+        "_responses",
+        "_timeout_s",
+        "_timer",
+        "_transaction",
+        "_transactions",
+        "_transport",
+        "_unit_id",
+        "_waiter",
+        "_where",
+        "closed",
+    )
     _transport: asyncio.Transport
-    _timer: asyncio.TimerHandle
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, where: str, unit_id: int) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        where: str,
+        unit_id: int,
+        transactions: Iterator[int],
+        timeout_s: float,
+    ) -> None:
         self._loop = loop
         self._where = where
         self._unit_id = unit_id
-        self._splitter = FrameSplitter()
+        self._transactions = transactions
         self._transaction = 0
+        self._timeout_s = timeout_s
+        self._timer: asyncio.TimerHandle | None = None
+        self._keeps_timer = False
         self._waiter: asyncio.Future[Exchange] | None = None
         self._requests: Sequence[Request] = ()
         self._pdus: list[bytes] = []
         self._responses: list[Response] = []
-        self._timeout_s = self._ends_at_s = self._asked_at_s = self._due_s = 0.0
-        self.is_lost = False
+        self._data = b""  # what has come of the answer under way
+        self._began_s = -math.inf
+        self._ends_at_s = self._asked_at_s = self._due_s = 0.0
         self.closed = asyncio.Event()
 
-    def ask(
-        self, requests: Sequence[Request], timeout_s: float, ends_at_s: float
-    ) -> asyncio.Future[Exchange]:
+    def ask(self, requests: Sequence[Request], within_s: float) -> asyncio.Future[Exchange]:
         """Start an exchange; the future gets its outcome, never an error."""
         assert self._waiter is None, "a link has one owner"
-        self._pdus = [encode_request(request) for request in requests]
+        self._pdus = list(map(encode_request, requests))
         self._requests = requests
         self._responses = []
-        self._timeout_s = timeout_s
-        self._ends_at_s = ends_at_s
-        self._waiter = self._loop.create_future()
-        self._send_next()
-        self._timer = self._loop.call_at(self._due_s, self._check_due, self._due_s)
-        return self._waiter
+        now_s = self._loop.time()
+        self._ends_at_s = now_s + within_s
+        self._waiter = waiter = self._loop.create_future()
+        self._send_next(now_s)
+        self._keeps_timer = now_s - self._began_s < self._timeout_s / BUSY_EXCHANGES
+        self._began_s = now_s
+        if self._timer is None or self._timer.when() > self._due_s:
+            self._arm()
+        return waiter
+
+    def is_lost(self) -> bool:
+        """Whether the socket is closed or closing."""
+        return self._transport.is_closing()
 
     def drop(self) -> None:
         """Close the socket at once; what is in flight ends with the connection."""
-        self.is_lost = True
+        self._disarm()
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -172,20 +213,12 @@ class _Connection(asyncio.Protocol):
         if self._waiter is None or self._waiter.done():
             self.drop()  # nobody waits: a late answer, or garbage before the next one
             return
-        splitter = self._splitter
-        transaction = self._transaction
         request = self._requests[len(self._responses)]
+        self._data = data = self._data + data if self._data else data
         try:
-            splitter.feed(data)
-            frame = splitter.next()
-            if frame is None:
-                check_reply_start(
-                    splitter.rest, request, transaction=transaction, unit_id=self._unit_id
-                )
-                return
-            response = decode_reply(frame, request, transaction=transaction, unit_id=self._unit_id)
-            if splitter.rest:
-                raise ProtocolError(f"{len(splitter.rest)} bytes more than its answer")
+            response = decode_reply(
+                data, request, transaction=self._transaction, unit_id=self._unit_id
+            )
         except ProtocolError as error:
             self._fail(
                 LinkStatus.ERROR,
@@ -193,34 +226,52 @@ class _Connection(asyncio.Protocol):
                 " check that the device and its register map are the right ones",
             )
             return
+        if response is None:
+            return
+        self._data = b""
         self._responses.append(response)
         if len(self._responses) < len(self._requests):
-            self._send_next()
+            self._send_next(self._loop.time())
         else:
             self._finish(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost = True
+        self._disarm()
         self.closed.set()
         if self._waiter is not None:
             request = self._requests[len(self._responses)]
-            reason = f" ({getattr(exc, 'strerror', None) or exc})" if exc is not None else ""
+            reason = f" ({_reason(exc)})" if exc is not None else ""
             self._fail(
                 LinkStatus.ERROR,
                 f"closed the connection{reason} before it answered a {describe(request)};"
                 " check whether it was restarted or has too many clients",
             )
 
-    def _send_next(self) -> None:
-        self._transaction = transaction = (self._transaction + 1) & 0xFFFF
-        self._asked_at_s = now_s = self._loop.time()
-        self._due_s = min(now_s + self._timeout_s, self._ends_at_s)
+    def _send_next(self, now_s: float) -> None:
+        self._transaction = transaction = next(self._transactions) & 0xFFFF
+        self._asked_at_s = now_s
+        due_s = now_s + self._timeout_s
+        self._due_s = min(due_s, self._ends_at_s)
         pdu = self._pdus[len(self._responses)]
         self._transport.write(encode_frame(transaction, self._unit_id, pdu))
 
-    def _check_due(self, fired_for_s: float) -> None:
-        if self._due_s > fired_for_s:  # the timer was armed for an earlier request
-            self._timer = self._loop.call_at(self._due_s, self._check_due, self._due_s)
+    def _arm(self) -> None:
+        self._disarm()
+        self._timer = self._loop.call_at(self._due_s, self._check_due)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check_due(self) -> None:
+        assert self._timer is not None
+        fired_for_s = self._timer.when()
+        self._timer = None
+        if self._waiter is None:
+            return
+        if fired_for_s < self._due_s:  # armed for an earlier request, which was answered
+            self._arm()
             return
         request = self._requests[len(self._responses)]
         self._fail(
@@ -235,7 +286,15 @@ class _Connection(asyncio.Protocol):
         self._finish(LinkProblem(status, f"{self._where} {what}"))
 
     def _finish(self, problem: LinkProblem | None) -> None:
-        self._timer.cancel()
+        if not self._keeps_timer:
+            self._disarm()
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(Exchange(tuple(self._responses), problem))
+
+
+def _reason(error: Exception) -> str:
+    """The system's words; asyncio's own name the address once more."""
+    if isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno:
+        return os.strerror(error.errno)
+    return getattr(error, "strerror", None) or str(error)

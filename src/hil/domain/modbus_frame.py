@@ -39,11 +39,6 @@ class FrameSplitter:
         self._data = b""
         self._at = 0
 
-    @property
-    def rest(self) -> bytes:
-        """What has come in and is in no frame yet."""
-        return self._data[self._at :]
-
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
         self._data = data if self._at == len(self._data) else self._data[self._at :] + data
@@ -73,35 +68,40 @@ class FrameSplitter:
         return transaction, unit_id, data[start:end]
 
 
-def decode_reply(frame: Frame, request: Request, *, transaction: int, unit_id: int) -> Response:
-    """What the device answered to `request`.
-
-    Raises:
-        ProtocolError: Another transaction or unit id, or no answer to this request.
-    """
-    if frame[0] != transaction:
-        raise ProtocolError(f"transaction id {frame[0]} instead of {transaction}")
-    if frame[1] != unit_id:
-        raise ProtocolError(f"unit id {frame[1]} instead of {unit_id}")
-    return decode_response(request, frame[2])
-
-
-def check_reply_start(start: bytes, request: Request, *, transaction: int, unit_id: int) -> None:
-    """See as early as possible that a reply that is not whole yet cannot be the one awaited.
+def decode_reply(
+    data: bytes, request: Request, *, transaction: int, unit_id: int
+) -> Response | None:
+    """What the device answered to `request`; None when more bytes must come first.
 
     Args:
-        start: The bytes that have come so far.
+        data: All that has come since the request was sent; no other one was under way.
 
     Raises:
-        ProtocolError: Another transaction or unit id, or a length that no answer to `request` has.
+        ProtocolError: As soon as it can be seen that this is not the answer to this request: no
+            Modbus header, another transaction or unit id, a length that no answer to it has,
+            bytes beyond the answer, or a PDU that `decode_response` refuses.
     """
-    if len(start) >= 2 and (got := int.from_bytes(start[:2], "big")) != transaction:
+    size = len(data)
+    if size > HEADER_BYTES:
+        got_transaction, protocol, length, got_unit_id = _HEADER.unpack_from(data)
+        if (
+            size == HEADER_BYTES - 1 + length
+            and got_transaction == transaction
+            and protocol == 0
+            and got_unit_id == unit_id
+        ):
+            return decode_response(request, data[HEADER_BYTES:])
+    _check_header_start(data[:HEADER_BYTES])
+    if size >= 2 and (got := int.from_bytes(data[:2], "big")) != transaction:
         raise ProtocolError(f"transaction id {got} instead of {transaction}")
+    if size >= HEADER_BYTES and data[6] != unit_id:
+        raise ProtocolError(f"unit id {data[6]} instead of {unit_id}")
     wanted = 1 + response_bytes(request)
-    if len(start) >= 6 and start[5] not in (wanted, _REFUSAL_LENGTH):
-        raise ProtocolError(f"a length of {start[5]} bytes instead of {wanted}")
-    if len(start) >= HEADER_BYTES and start[6] != unit_id:
-        raise ProtocolError(f"unit id {start[6]} instead of {unit_id}")
+    if size >= 6 and data[5] not in (wanted, _REFUSAL_LENGTH):
+        raise ProtocolError(f"a length of {data[5]} bytes instead of {wanted}")
+    if size > HEADER_BYTES and size > HEADER_BYTES - 1 + data[5]:
+        raise ProtocolError(f"{size - HEADER_BYTES + 1 - data[5]} bytes beyond the answer")
+    return None
 
 
 def _check_header_start(start: bytes) -> None:

@@ -264,7 +264,8 @@ def decode_response(request: Request, pdu: bytes) -> Response:
         _check_echo(request, pdu)
         return _WRITE_REPLY
     size = _data_bytes(request)
-    _check_size(pdu, 2, pdu[1] if len(pdu) > 1 else 0, size)
+    if len(pdu) != 2 + size or pdu[1] != size:
+        raise _wrong_size(len(pdu) - 2, pdu[1] if len(pdu) > 1 else 0, size)
     if isinstance(request, ReadRequest) and request.table in _BIT_TABLES:
         return ReadReply(_unpack_bits(pdu[2:], request.count))
     return ReadReply(_WORDS[size >> 1].unpack_from(pdu, 2))
@@ -328,9 +329,12 @@ def _check_span(address: int, count: int, limit: int) -> None:
 
 
 def _check_size(pdu: bytes, start: int, announced: int, wanted: int) -> None:
-    present = len(pdu) - start
-    if present != wanted or announced != wanted:
-        raise ProtocolError(f"{present} data bytes, announced as {announced}, instead of {wanted}")
+    if len(pdu) - start != wanted or announced != wanted:
+        raise _wrong_size(len(pdu) - start, announced, wanted)
+
+
+def _wrong_size(present: int, announced: int, wanted: int) -> ProtocolError:
+    return ProtocolError(f"{present} data bytes, announced as {announced}, instead of {wanted}")
 
 
 def _check_echo(request: WriteRequest, pdu: bytes) -> None:

@@ -27,6 +27,8 @@ _STRUCT_CODES = {
 _FLOAT32_MAX = 3.4028234663852886e38
 _FLOAT64_MAX = 1.7976931348623157e308
 _FLOAT32 = struct.Struct(">f")
+# The ends of a span are rounded; a little below the largest double none of them is infinite.
+_VALUE_MAX = 1e300
 # A float has no counts: a thousandth of its unit stands for one.
 _FLOAT_COUNT = Fraction(1, 1000)
 # The ends of a span are rounded three times, by half a step each.
@@ -267,7 +269,7 @@ def _raw_range(point: Point) -> tuple[Number, Number]:
 
 def _span(scaling: Scaling, lowest: Number, highest: Number) -> tuple[float, float]:
     """The values of both ends, moved inside where the nearest double lies beyond the end."""
-    ends = [max(-_FLOAT64_MAX, min(_FLOAT64_MAX, scaling.value(raw))) for raw in (lowest, highest)]
+    ends = [max(-_VALUE_MAX, min(_VALUE_MAX, scaling.value(raw))) for raw in (lowest, highest)]
     low, high = min(ends), max(ends)
     for _ in range(_MAX_ULPS):
         if not lowest <= scaling.raw(low) <= highest:

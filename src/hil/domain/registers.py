@@ -14,6 +14,7 @@ from hil.domain.point import (
     WriteFunction,
 )
 from hil.domain.register_codec import Codec, DoesNotFit, codec_of
+from hil.domain.signals import PointName
 
 __all__ = [
     "WORDS",
@@ -27,9 +28,6 @@ __all__ = [
     "WordOrder",
     "WriteFunction",
 ]
-
-# What one FC16 can carry (Modbus Application Protocol V1.1b3, 6.12).
-MAX_WRITE_REGISTERS = 123
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,25 +116,23 @@ class RegisterMap:
     def write_requests(
         self, values: Mapping[str, float], *, function: WriteFunction
     ) -> tuple[WriteRequest, ...]:
-        """The requests that write the values, in the order of the values.
+        """The requests that write the values, one each and in the order of the values.
 
-        Neighbours go into one request, unless `function` is single; a single register goes by
-        FC6 (a coil by FC5), unless `function` is multiple.
+        The two setpoints go into one request when their registers are neighbours, unless
+        `function` is single; a single register goes by FC6 (a coil by FC5), unless `function` is
+        multiple.
 
         Raises:
             DoesNotFit: A value does not fit; nothing should be written then.
         """
         words = {name: self.encode(name, value) for name, value in values.items()}
-        rank = {name: index for index, name in enumerate(values)}
         groups: list[list[Point]] = []
-        for point in sorted(
-            (self.points[name] for name in values), key=lambda p: (p.table, p.address)
-        ):
-            if groups and function is not WriteFunction.SINGLE and _follows(groups[-1], point):
-                groups[-1].append(point)
+        for point in (self.points[name] for name in values):
+            pair = sorted([*groups[-1], point], key=lambda p: p.address) if groups else []
+            if function is not WriteFunction.SINGLE and _are_neighbouring_setpoints(pair):
+                groups[-1] = pair
             else:
                 groups.append([point])
-        groups.sort(key=lambda group: min(rank[point.name] for point in group))
         return tuple(_write(group, words, function) for group in groups)
 
 
@@ -157,11 +153,11 @@ def _block(group: Sequence[Point]) -> Block:
     )
 
 
-def _follows(group: Sequence[Point], point: Point) -> bool:
+def _are_neighbouring_setpoints(pair: Sequence[Point]) -> bool:
     return (
-        group[-1].table is point.table
-        and group[-1].end == point.address
-        and point.end - group[0].address <= MAX_WRITE_REGISTERS
+        {point.name for point in pair} == {PointName.P_SETPOINT, PointName.Q_SETPOINT}
+        and pair[0].table is pair[1].table
+        and pair[0].end == pair[1].address
     )
 
 

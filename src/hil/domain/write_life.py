@@ -64,12 +64,14 @@ class WriteLife:
     ) -> "WriteLife":
         """The life after an attempt; `status` is pending, refused or unknown."""
         repeat = self.written is not None and same(setpoint, self.written, resolution, counts=0.5)
+        differs = repeat and self.status in _DIFFERS
         return WriteLife(
             written=setpoint,
             written_ns=now_ns,
             at=at,
-            status=status,
-            again=repeat and self.status in {WriteStatus.PENDING, *_DIFFERS},
+            # A device that holds another value stays known for it while it is told again.
+            status=self.status if differs and status is WriteStatus.PENDING else status,
+            again=differs or (repeat and self.status is WriteStatus.PENDING),
             held=self.held,
             held_before=self.held_before if repeat else self.held,
         )

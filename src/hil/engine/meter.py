@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from hil.domain.limits import Setpoint
 from hil.domain.registers import RegisterMap
 from hil.domain.signals import COLUMNS, Energy, Measurement, OptionalPoint, PointName
 from hil.engine.cadence import NS_PER_S
@@ -49,14 +48,11 @@ class Meter:
 
     def take(
         self, values: Mapping[str, float | None], *, at: datetime, now_ns: int, running: bool
-    ) -> Setpoint | None:
-        """Take what one exchange read; returns the setpoint that the plant holds, if it was read.
-
-        An exchange that read nothing leaves the last measurement with its old time.
-        """
+    ) -> None:
+        """Take what one exchange read; without values the last measurement keeps its old time."""
         if not values:
             self._p_kw = None
-            return None
+            return
         soc_pu = values.get(PointName.SOC)
         if soc_pu is not None:
             self._soc_pu, self._soc_ns = soc_pu, now_ns
@@ -78,8 +74,6 @@ class Meter:
                 discharged=round(self._discharged_kwh, 6), charged=round(self._charged_kwh, 6)
             ),
         )
-        p_kw, q_kvar = values.get(PointName.P_SETPOINT), values.get(PointName.Q_SETPOINT)
-        return None if p_kw is None or q_kvar is None else Setpoint(p_kw=p_kw, q_kvar=q_kvar)
 
     def _count_energy(self, p_kw: float | None, now_ns: int, *, running: bool) -> None:
         if running and self._p_kw is not None:

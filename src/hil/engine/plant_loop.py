@@ -3,26 +3,16 @@
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from hil.domain.commands import CommandKind, CommandStatus
-from hil.domain.control import ControlInput, Decision, decide
-from hil.domain.limits import Setpoint, SocLatch
 from hil.domain.phase import Phase
 from hil.domain.plant import PlantSpec, Source
 from hil.domain.safe_stop import Do, Finished, SafeStop, Seen, Sequence, Start, Wait
 from hil.domain.schedule import Schedule
 from hil.domain.signals import PointName, Row
-from hil.domain.snapshot import (
-    NextSetpoint,
-    Origin,
-    Origins,
-    PlantState,
-    SetpointState,
-    WriteStatus,
-)
-from hil.domain.write_life import Resolution, WriteLife
+from hil.domain.snapshot import Origin, PlantState, WriteStatus
 from hil.engine.board import Board
 from hil.engine.cadence import NS_PER_S, Bell, Cadence, Step
 from hil.engine.day_memory import DayMemory
@@ -31,6 +21,7 @@ from hil.engine.lateness import Lateness
 from hil.engine.meter import Meter
 from hil.engine.plant_points import Outcome, PlantPoints
 from hil.engine.recorder import Recorder
+from hil.engine.setpoint_keeper import SetpointKeeper
 from hil.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -87,10 +78,8 @@ class PlantLoop:
         self._schedule = schedule
         self._bell = Bell(parts.clock)
         self._meter = Meter(points.registers)
-        registers = points.registers
-        self._resolution = Resolution(
-            p_kw=registers.resolution(PointName.P_SETPOINT),
-            q_kvar=registers.resolution(PointName.Q_SETPOINT),
+        self._setpoint = SetpointKeeper(
+            spec, points.registers, parts.clock, period_s=cadence.dispatch_ns / NS_PER_S
         )
         self._phase = Phase.STOPPED
         self._gate_open = False
@@ -100,10 +89,6 @@ class PlantLoop:
         self._sequence_due_ns = 0
         self._last: Outcome | None = None
         self._stop_pending = False
-        self._life = WriteLife()
-        self._latch = SocLatch()
-        self._decision: Decision | None = None
-        self._idle_origin = Origin.NONE
 
     # The inbox -------------------------------------------------------------------------------
 
@@ -148,7 +133,7 @@ class PlantLoop:
             self._end_job(JobEnd(status=CommandStatus.FAILED, error=f"internal error: {error}"))
         self._gate_open, self._sequence, self._stop_pending = False, None, True
         self._phase = Phase.UNKNOWN
-        self._life = replace(self._life, status=WriteStatus.UNKNOWN)
+        self._setpoint.forget()
         self._publish()
 
     def _next_ns(self) -> int:
@@ -205,59 +190,29 @@ class PlantLoop:
         if step is not None and step.dispatch_at is not None and not self._cadence.jump_ns():
             now = step.dispatch_at
         soc_pu, soc_age_s = self._meter.soc(self._clock.monotonic_ns())
-        decision = decide(
-            ControlInput(
-                now=now,
-                gate_open=self._gate_open,
-                source=self._parts.source(),
-                base=self._schedule(),
-                stale_after_s=None,
-                nameplate=self._spec.nameplate,
-                limits=self._spec.limits,
-                soc_pu=soc_pu,
-                soc_age_s=soc_age_s,
-                latch=self._latch,
-                written=self._life.written,
-                period_s=self._cadence.dispatch_ns / NS_PER_S,
-            )
+        return self._setpoint.decide(
+            now=now,
+            gate_open=self._gate_open,
+            source=self._parts.source(),
+            base=self._schedule(),
+            soc_pu=soc_pu,
+            soc_age_s=soc_age_s,
         )
-        self._decision, self._latch = decision, decision.latch
-        wanted = decision.setpoint
-        due = self._life.is_due(
-            wanted, self._spec.setpoint, self._resolution, now_ns=self._clock.monotonic_ns()
-        )
-        return _setpoint_writes(wanted) if due else {}
 
     async def _exchange(self, writes: dict[str, float]) -> Outcome:
         """One exchange with the plant; a write that is cut off is unknown, not failed."""
-        started_ns = self._clock.monotonic_ns()
-        setpoint = _written_setpoint(writes)
-        if setpoint is not None:
-            self._after_write(setpoint, WriteStatus.UNKNOWN)
-        outcome = await self._points.exchange(writes)
-        if setpoint is not None and outcome.written is not None:
-            status = WriteStatus.PENDING if outcome.written else WriteStatus.REFUSED
-            self._after_write(setpoint, status)
-        held = self._meter.take(
-            outcome.values, at=self._clock.now(), now_ns=started_ns, running=self._gate_open
+        now_ns = self._clock.monotonic_ns()
+        written: bool | None = None
+        try:
+            outcome = await self._points.exchange(writes)
+            written = outcome.written
+        finally:
+            self._setpoint.is_written(writes, _WRITE_STATUS[written])
+        self._setpoint.read_back(outcome.values)
+        self._meter.take(
+            outcome.values, at=self._clock.now(), now_ns=now_ns, running=self._gate_open
         )
-        if outcome.values:
-            self._life = self._life.after_read_back(
-                held,
-                self._spec.setpoint,
-                self._resolution,
-                now_ns=self._clock.monotonic_ns(),
-            )
         return outcome
-
-    def _after_write(self, setpoint: Setpoint, status: WriteStatus) -> None:
-        self._life = self._life.after_write(
-            setpoint,
-            status,
-            self._resolution,
-            now_ns=self._clock.monotonic_ns(),
-            at=self._clock.now(),
-        )
 
     # Commands --------------------------------------------------------------------------------
 
@@ -293,7 +248,7 @@ class PlantLoop:
                 )
             )
         self._phase = Phase.STARTING
-        self._idle_origin = Origin.NONE
+        self._setpoint.idle(Origin.NONE)
         self._publish()
         job = self._job
         await self._parts.before_start()
@@ -310,8 +265,7 @@ class PlantLoop:
 
     def _begin_stop(self) -> None:
         self._gate_open = False
-        self._decision = None
-        self._idle_origin = Origin.SAFE_STOP
+        self._setpoint.idle(Origin.SAFE_STOP)
         look_first = self._phase is Phase.STOPPED and not self._stop_pending
         self._phase = Phase.STOPPING if self._job is not None else self._phase
         timing = self._parts.timing
@@ -423,45 +377,16 @@ class PlantLoop:
                 in_service=self._spec.in_service,
                 limits=self._spec.nameplate,
                 measurement=self._meter.measurement,
-                setpoint=self._setpoint_state(),
+                setpoint=self._setpoint.shown(self._schedule()),
                 link=self._points.health(),
                 session=session,
             ),
         )
 
-    def _setpoint_state(self) -> SetpointState:
-        change = self._schedule().p.next_change(self._clock.now())
-        upcoming = None if change is None else NextSetpoint(at=change[0], p_kw=change[1] or 0.0)
-        written = self._life.written
-        shown = SetpointState(
-            p_kw=None if written is None else written.p_kw,
-            q_kvar=None if written is None else written.q_kvar,
-            origin=self._idle_origin,
-            origins=Origins(p=self._idle_origin, q=self._idle_origin),
-            write=self._life.shown(),
-            next=upcoming,
-        )
-        if self._decision is None or self._phase is not Phase.RUNNING:
-            return shown
-        decision = self._decision
-        return replace(
-            shown,
-            requested_p_kw=decision.requested.p_kw,
-            requested_q_kvar=decision.requested.q_kvar,
-            origin=decision.origins.p,
-            origins=decision.origins,
-            limited_by=decision.limited_by,
-        )
-
 
 _OVERTAKEN = frozenset({CommandKind.START, CommandKind.DISPATCH, CommandKind.PAUSE})
-
-
-def _setpoint_writes(setpoint: Setpoint) -> dict[str, float]:
-    return {PointName.P_SETPOINT: setpoint.p_kw, PointName.Q_SETPOINT: setpoint.q_kvar}
-
-
-def _written_setpoint(writes: dict[str, float]) -> Setpoint | None:
-    if PointName.P_SETPOINT not in writes:
-        return None
-    return Setpoint(p_kw=writes[PointName.P_SETPOINT], q_kvar=writes[PointName.Q_SETPOINT])
+_WRITE_STATUS = {
+    True: WriteStatus.PENDING,
+    False: WriteStatus.REFUSED,
+    None: WriteStatus.UNKNOWN,
+}

@@ -10,7 +10,6 @@ from hil.domain.modbus_pdu import (
     Refusal,
     Response,
     WriteRequest,
-    exception_text,
 )
 from hil.domain.plant import Endpoint
 from hil.domain.registers import DoesNotFit
@@ -67,7 +66,7 @@ class PlantPoints:
         read = exchange.responses[len(requests) :]
         why = _refusal(requests, acknowledged) or _refusal(self._reads, read)
         if exchange.problem is None:
-            self._is_ok(why)
+            self._is_ok(why, wrote=bool(requests))
         else:
             why = exchange.problem.text
             self._is_lost(exchange.problem.status, why)
@@ -103,7 +102,9 @@ class PlantPoints:
         """Drop the connection."""
         await self._link.close()
 
-    def _is_ok(self, error: str | None) -> None:
+    def _is_ok(self, error: str | None, *, wrote: bool) -> None:
+        if self._failures or wrote or error is not None:
+            self._error = error  # a refused write stays named until the next write
         if self._failures:
             age_s = self.health().age_s
             log.warning(
@@ -115,7 +116,6 @@ class PlantPoints:
         self._status = LinkStatus.OK
         self._ok_ns = self._clock.monotonic_ns()
         self._failures = 0
-        self._error = error
 
     def _is_lost(self, status: LinkStatus, text: str) -> None:
         if not self._failures:
@@ -139,5 +139,5 @@ def _refusal(
         if isinstance(answer, Refusal):
             what = "reading" if isinstance(request, ReadRequest) else "writing"
             where = f"{request.table} {request.address}"
-            return f"{what} {where} was refused: {exception_text(answer.code)}"
+            return f"{what} {where} was refused: {answer.text}"
     return None

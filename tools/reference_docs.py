@@ -1,0 +1,173 @@
+"""Write the reference pages that are made from the code; `--check` only compares them."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hil.config.model import Config
+
+ROOT = Path(__file__).parents[1]
+NOTE = "<!-- Made by tools/reference_docs.py from the code; change it there. -->"
+
+
+def configuration() -> str:
+    """The sections of config.yaml, a table each."""
+    schema = Config.model_json_schema()
+    parts = [
+        "# Configuration reference",
+        NOTE,
+        "",
+        (
+            "`config.yaml` is YAML 1.2, found in this order: `--config`, `$HIL_CONFIG`, "
+            "`./config.yaml`, else the packaged default. `hil init` writes a commented one, "
+            "`hil config check` names every problem, `hil config schema` prints the JSON Schema."
+        ),
+        (
+            "Unknown and duplicate keys are errors. Relative paths start from the file's folder. "
+            "Power is in kW, positive when discharging."
+        ),
+        "",
+    ]
+    for path, section in _sections("", schema, schema):
+        title = f"`{path}`" if path else "Top level"
+        parts += [
+            f"## {title}",
+            "",
+            section.get("description", ""),
+            "",
+            *_table(section, schema),
+            "",
+        ]
+    return "\n".join(parts)
+
+
+# Each page and what makes it; the pages of other interfaces are added here.
+PAGES: Mapping[str, Callable[[], str]] = {"docs/reference/configuration.md": configuration}
+
+
+def outdated() -> list[str]:
+    """The pages that differ from what the code says."""
+    return [
+        page
+        for page, make in PAGES.items()
+        if not (ROOT / page).exists() or (ROOT / page).read_text(encoding="utf-8") != make()
+    ]
+
+
+def _resolved(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "$ref" not in node:
+        return node
+    found: Mapping[str, Any] = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return found
+
+
+def _sections(
+    path: str, section: Mapping[str, Any], schema: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The section and those below it, each where it first stands."""
+    seen: set[str] = set()
+    waiting = [(path, section)]
+    while waiting:
+        here, node = waiting.pop(0)
+        if node["title"] in seen:
+            continue
+        seen.add(node["title"])
+        yield here, node
+        below = [
+            found
+            for key, value in node["properties"].items()
+            for found in _below(f"{here}.{key}".lstrip("."), value, schema)
+        ]
+        waiting = below + waiting
+
+
+def _below(
+    path: str, node: Mapping[str, Any], schema: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for choice in node.get("anyOf", node.get("oneOf", [node])):
+        found = _resolved(choice, schema)
+        inner = _inner(found)
+        if "properties" in found:
+            yield path, found
+        elif inner is not None:
+            yield from _below(f"{path}.<{_key_name(path)}>", inner, schema)
+
+
+def _inner(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The schema of the values of a mapping with free keys."""
+    by_pattern = found.get("patternProperties")
+    inner = next(iter(by_pattern.values())) if by_pattern else found.get("additionalProperties")
+    return inner if isinstance(inner, dict) else None
+
+
+def _key_name(path: str) -> str:
+    return {"plants": "id"}.get(path, "name")
+
+
+def _table(section: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    required = set(section.get("required", ()))
+    rows = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
+    for key, value in section["properties"].items():
+        default = "**required**" if key in required else _default(value, schema)
+        words = value.get("description") or _resolved(value, schema).get("description", "")
+        meaning = words.replace("|", "\\|")
+        rows.append(f"| `{key}` | {_type(value, schema)} | {default} | {meaning} |")
+    return rows
+
+
+def _default(value: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    if "default" not in value:
+        section = "properties" in _resolved(value, schema)
+        return "its defaults" if section else "`[]`" if value.get("type") == "array" else "empty"
+    default = value["default"]
+    words = {None: "null", True: "true", False: "false"}
+    plain = words[default] if default is None or isinstance(default, bool) else default
+    return f"`{plain:g}`" if isinstance(plain, float) else f"`{plain}`"
+
+
+def _type(value: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    choices = value.get("anyOf", value.get("oneOf"))
+    if choices is not None:
+        return " or ".join(dict.fromkeys(_type(choice, schema) for choice in choices))
+    found = _resolved(value, schema)
+    if "enum" in found:
+        return ", ".join(f"`{word}`" for word in found["enum"])
+    if "properties" in found:
+        return "section"
+    kind = found.get("type")
+    if kind == "object":
+        inner = _inner(found)
+        return "mapping" if inner is None else f"{_type(inner, schema)} by name"
+    if kind == "array":
+        return f"list of {_type(found['items'], schema)}"
+    words = {"string": "text", "number": "number", "integer": "whole number", "null": "null"}
+    return words.get(str(kind), "true or false" if kind == "boolean" else "any") + _bounds(found)
+
+
+def _bounds(found: Mapping[str, Any]) -> str:
+    words = {
+        "exclusiveMinimum": "> {:,.10g}",
+        "minimum": ">= {:,.10g}",
+        "exclusiveMaximum": "< {:,.10g}",
+        "maximum": "<= {:,.10g}",
+    }
+    given = [words[key].format(found[key]) for key in words if key in found]
+    return f" ({', '.join(given)})" if given else ""
+
+
+def main() -> int:
+    """Write the pages, or with `--check` name those that are outdated and return 1."""
+    pages = outdated()
+    for page in pages:
+        print(f"{page} is outdated" if "--check" in sys.argv else f"wrote {page}")
+    if "--check" in sys.argv:
+        return 1 if pages else 0
+    for page in pages:
+        (ROOT / page).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / page).write_text(PAGES[page](), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
