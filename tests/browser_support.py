@@ -1,6 +1,7 @@
 """A served page and a browser for the tests of the pages: real sockets, real Chromium."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import threading
@@ -101,6 +102,41 @@ def served(engine: FakeEngine | None = None) -> Iterator[Served]:
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def silenced(server: Served) -> Iterator[tuple[threading.Event, str]]:
+    """A line to the server that carries bytes only while the event is set, and its address."""
+    clear = threading.Event()
+    clear.set()
+    listener = socket.create_server(("127.0.0.1", 0))
+    ends: list[socket.socket] = [listener]
+
+    def carry(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                clear.wait()
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", server.port))
+                ends.extend((near, far))
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=carry, args=pair, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield clear, f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        clear.set()
+        for end in ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
 
 
 @contextmanager

@@ -67,7 +67,10 @@ PACKAGES = (
         "@fontsource/dm-mono",
         "5.3.0",
         "OFL-1.1",
-        {"files/dm-mono-latin-400-normal.woff2": "dm-mono-latin-400-normal.woff2"},
+        {
+            f"files/dm-mono-latin-{weight}-normal.woff2": f"dm-mono-latin-{weight}-normal.woff2"
+            for weight in (400, 500)
+        },
     ),
 )
 

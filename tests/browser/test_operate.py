@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browser_support import Served, Watched, chromium, opened, served
+from browser_support import Served, Watched, chromium, opened, served, silenced
 from hil.domain.commands import CommandKind, CommandStatus
 from hil.domain.errors import Impossible
 from hil.domain.phase import Phase
@@ -241,15 +241,15 @@ def test_a_lost_connection_is_unmistakable_and_comes_back(browser: Browser) -> N
             second.stop()
 
 
-def test_a_stream_that_dies_in_silence_is_noticed(server: Served, watched: Watched) -> None:
-    page = watched.open()
-    server.do(lambda: server.engine.publish())
-    feed = server.server.config.app.state.feed  # type: ignore[union-attr] # our application
-    server.do(lambda: feed._follower.remove_done_callback(feed._on_follower_done))
-    server.do(lambda: feed._follower.cancel())  # no event, no end, the connection stays open
-
-    expect(page.get_by_test_id("banner")).to_be_visible(timeout=LOST_MS)
-    expect(page.get_by_test_id("banner")).to_have_count(0, timeout=LOST_MS)
+def test_a_line_that_dies_in_silence_is_noticed(server: Served, watched: Watched) -> None:
+    with silenced(server) as (line, url):
+        watched.url = url
+        page = watched.open()
+        line.clear()  # the connections stay open and nothing comes through, as behind a firewall
+        expect(page.get_by_test_id("banner")).to_be_visible(timeout=LOST_MS)
+        expect(page.get_by_test_id("conn")).to_have_attribute("data-value", "lost")
+        line.set()
+        expect(page.get_by_test_id("banner")).to_have_count(0, timeout=LOST_MS)
 
 
 def test_nothing_scrolls_sideways_at_320_pixels(server: Served, watched: Watched) -> None:
@@ -351,5 +351,6 @@ def test_the_api_page_works_under_the_same_policy(watched: Watched) -> None:
     page.goto(f"{watched.url}/api/docs")
     page.get_by_text("/api/v1/plants/{plant}/measurements").click()
 
-    expect(page.get_by_text("start (query, required)").first).to_be_visible()
+    opened_route = page.locator("details[open]")
+    expect(opened_route.get_by_text("start (query, required)")).to_be_visible()
     assert watched.complaints == []

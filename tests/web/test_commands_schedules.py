@@ -193,6 +193,12 @@ async def test_measurements_are_buckets_of_each_signal() -> None:
         wrong = await client.get(f"{path}{query}&points=0")
         unknown = await client.get(f"/api/v1/plants/x/measurements{query}")
 
+        plain = await client.get(f"{path}{query}", headers={"Accept-Encoding": "identity"})
+        whole = await client.get(f"{path}{query}")
+
+    assert whole.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert whole.json() == plain.json()
     assert len(reply.json()["time"]) == 100
     assert set(reply.json()["signals"]["soc_pu"]) == {"min", "max", "mean", "last"}
     assert (wrong.status_code, unknown.status_code) == (422, 404)

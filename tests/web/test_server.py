@@ -35,13 +35,15 @@ async def test_open_streams_end_with_an_event_and_without_a_complaint(
     sock = socket.create_server(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{sock.getsockname()[1]}"
     # No environment: a proxy there must not stand between the test and its server.
-    async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
-        async with serving(sock, FakeEngine()) as server:
-            async with client.stream("GET", "/api/v1/stream") as stream:
-                lines = stream.aiter_lines()
-                assert await anext(lines) == "event: state"
-                server.should_exit = True
-                rest = [line async for line in lines]
+    async with (
+        httpx.AsyncClient(base_url=address, trust_env=False) as client,
+        serving(sock, FakeEngine()) as server,
+        client.stream("GET", "/api/v1/stream") as stream,
+    ):
+        lines = stream.aiter_lines()
+        assert await anext(lines) == "event: state"
+        server.should_exit = True
+        rest = [line async for line in lines]
 
     assert "event: end" in rest
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []

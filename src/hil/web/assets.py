@@ -49,7 +49,7 @@ class Asset:
 
     def response(self, request: Request) -> Response:
         """The file, its gzipped form, or 304 when the caller has it."""
-        zipped = self.gzipped is not None and _takes_gzip(request)
+        zipped = self.gzipped is not None and takes_gzip(request)
         etag = f'"{self.tag}-gz"' if zipped else f'"{self.tag}"'
         headers = {"ETag": etag, "Cache-Control": self.cache, "Vary": "Accept-Encoding"}
         if etag in request.headers.get("if-none-match", ""):
@@ -136,7 +136,8 @@ def _page(text: str, title: str) -> Asset:
     return _asset("page.html", text.replace("{{title}}", html.escape(title)).encode())
 
 
-def _takes_gzip(request: Request) -> bool:
+def takes_gzip(request: Request) -> bool:
+    """Whether the caller reads gzip."""
     wanted = request.headers.get("accept-encoding", "").replace(" ", "").lower().split(",")
     return "gzip" in wanted or "gzip;q=1.0" in wanted
 

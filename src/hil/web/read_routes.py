@@ -1,9 +1,10 @@
 """The routes that read: the picture, the stream, the audit trail, schedules in force, history."""
 
+import gzip
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from hil.domain.commands import Command
 from hil.domain.downsample import Buckets
@@ -12,8 +13,14 @@ from hil.domain.schedule import EffectivePoint
 from hil.domain.snapshot import Snapshot
 from hil.ports import EngineApi
 from hil.web.arguments import MAX_BUCKETS, Plants, TimeRange
+from hil.web.assets import takes_gzip
+from hil.web.body import off_loop
 from hil.web.problem import problem_docs
 from hil.web.stream import Feed, selected
+
+# A history of minutes is 100 kB and more, of which four arrays a signal are nearly alike.
+GZIP_FROM_BYTES = 8_192
+GZIP_LEVEL = 5
 
 
 def json_response(
@@ -26,6 +33,18 @@ def json_response(
         media_type="application/json",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+
+
+async def large_json_response(request: Request, value: Any) -> Response:
+    """The value as JSON, gzipped off the loop where that saves something."""
+    response = json_response(value)
+    response.headers["Vary"] = "Accept-Encoding"
+    if len(response.body) >= GZIP_FROM_BYTES and takes_gzip(request):
+        plain = bytes(response.body)
+        response.body = await off_loop(lambda: gzip.compress(plain, GZIP_LEVEL, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Content-Length"] = str(len(response.body))
+    return response
 
 
 def read_routes(engine: EngineApi, feed: Feed) -> APIRouter:
@@ -75,10 +94,10 @@ def read_routes(engine: EngineApi, feed: Feed) -> APIRouter:
         responses=problem_docs(404, 422),
         tags=["schedules"],
     )
-    async def schedule(plant: str, within: TimeRange) -> Response:
+    async def schedule(request: Request, plant: str, within: TimeRange) -> Response:
         """What would be dispatched, one point a change: `{"points": [..]}`."""
         points = engine.effective_schedule(PlantId(plant), within.start, within.end)
-        return json_response({"points": points})
+        return await large_json_response(request, {"points": points})
 
     @routes.get(
         "/plants/{plant}/measurements",
@@ -87,10 +106,13 @@ def read_routes(engine: EngineApi, feed: Feed) -> APIRouter:
         tags=["history"],
     )
     async def measurements(
-        plant: str, within: TimeRange, points: Annotated[int, Query(ge=1, le=MAX_BUCKETS)] = 2000
+        request: Request,
+        plant: str,
+        within: TimeRange,
+        points: Annotated[int, Query(ge=1, le=MAX_BUCKETS)] = 2000,
     ) -> Response:
         """Recorded signals in at most `points` buckets; a session boundary is null in all."""
         found = await engine.measurements(PlantId(plant), within.start, within.end, points=points)
-        return json_response(found)
+        return await large_json_response(request, found)
 
     return routes

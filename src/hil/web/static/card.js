@@ -124,7 +124,7 @@ function Facts({ plant }) {
   return html`
     <dl class="facts">
       <${Fact} name="Reactive power" id="q-poi" raw=${q}>${number(q, 1, { signed: true })} kvar<//>
-      <${Fact} name="Voltage" id="v-poi" raw=${measurement?.v_poi_kV}>${number(measurement?.v_poi_kV, 2)} kV<//>
+      <${Fact} name="Voltage" id="v-poi" raw=${measurement?.v_poi_kV}>${number(measurement?.v_poi_kV, 3)} kV<//>
       <${Fact} name="Energy since start" raw=${discharged}>
         ${number(discharged, 1)} out, ${number(charged, 1)} in kWh
       <//>

@@ -1,7 +1,7 @@
 /** Asks before a command that touches the whole site, and names what it will do. */
 
 import { html } from "htm/preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { computed, effect, signal } from "@preact/signals";
 import { send } from "./commands.js";
 import { controlsOff, siteName, snapshot } from "./state.js";
@@ -75,12 +75,12 @@ const typedName = signal("");
 function Question({ kind }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const cancel = useRef(/** @type {HTMLButtonElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     typedName.value = "";
-    const before = document.activeElement;
-    dialog.current?.showModal();
+    const opened = dialog.current;
+    opened?.showModal();
     cancel.current?.focus();
-    return () => before instanceof HTMLElement && before.focus();
+    return () => opened?.close(); // gives the focus back to the button that asked
   }, []);
   const { title, consequences, action, typed } = question(kind);
   const ready = !typed || typedName.value === siteName.value;

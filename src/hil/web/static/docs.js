@@ -79,18 +79,22 @@ function section(path, method, route, all) {
   );
 }
 
-const response = await fetch("/api/openapi.json");
-const { info, paths, components } = await response.json();
-/** @type {Map<string, Node[]>} */
-const subjects = new Map();
-for (const [path, methods] of Object.entries(paths)) {
-  for (const [method, route] of Object.entries(methods)) {
-    const subject = route.tags?.[0] ?? "other";
-    const routes = subjects.get(subject) ?? [];
-    routes.push(section(path, method, route, components.schemas));
-    subjects.set(subject, routes);
+async function show() {
+  const response = await fetch("/api/openapi.json");
+  const { info, paths, components } = await response.json();
+  /** @type {Map<string, Node[]>} */
+  const subjects = new Map();
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, route] of Object.entries(methods)) {
+      const subject = route.tags?.[0] ?? "other";
+      const routes = subjects.get(subject) ?? [];
+      routes.push(section(path, method, route, components.schemas));
+      subjects.set(subject, routes);
+    }
   }
+  const root = /** @type {HTMLElement} */ (document.getElementById("routes"));
+  root.replaceChildren(element("p", { class: "about" }, ...marked(info.description)));
+  for (const [subject, routes] of subjects) root.append(element("h2", {}, subject), ...routes);
 }
-const root = /** @type {HTMLElement} */ (document.getElementById("routes"));
-root.replaceChildren(element("p", { class: "about" }, ...marked(info.description)));
-for (const [subject, routes] of subjects) root.append(element("h2", {}, subject), ...routes);
+
+show();

@@ -13,7 +13,7 @@ import { colour, colourChanges } from "./theme.js";
 /** How many plots have been drawn with data or shown to be empty. */
 export const drawn = signal(0);
 
-const FONT = '12px "DM Sans Variable", sans-serif';
+const FONT = '12px "DM Figures", "DM Sans Variable", sans-serif';
 const POINTS = 900;
 
 /**
@@ -85,7 +85,7 @@ export function PlantPlots({ id, name, plate }) {
   const power = useRef(/** @type {HTMLDivElement | null} */ (null));
   const charge = useRef(/** @type {HTMLDivElement | null} */ (null));
   const at = useSignal(/** @type {number | null} */ (null));
-  const rows = useSignal(0);
+  const rows = useSignal({ count: 0 });
   const history = useRef(new History());
 
   useEffect(() => {
@@ -158,7 +158,7 @@ export function PlantPlots({ id, name, plate }) {
         aria-label="Active power of ${name} in kW over the last 15 minutes: setpoint and power at the grid connection"></div>
       <div class="plot" ref=${charge} data-testid="plot-${id}-soc" role="img"
         aria-label="State of charge of ${name} in percent over the last 15 minutes"></div>
-      ${rows.value === 0 && html`<p class="empty">No readings yet: they come with the first answer of the plant.</p>`}
+      ${rows.value.count === 0 && html`<p class="empty">No readings yet: they come with the first answer of the plant.</p>`}
     </figure>
   `;
 }
@@ -168,7 +168,7 @@ export function PlantPlots({ id, name, plate }) {
  * @param {string} id
  * @param {History} history
  * @param {uPlot[]} plots
- * @param {import("@preact/signals").Signal<number>} rows
+ * @param {import("@preact/signals").Signal<{ count: number }>} rows renewed at each drawing
  */
 function keepDrawn(id, history, plots, rows) {
   const [power, charge] = plots;
@@ -176,7 +176,7 @@ function keepDrawn(id, history, plots, rows) {
     const { times, columns } = history;
     power.setData([times, columns.set, columns.poi]);
     charge.setData([times, columns.soc]);
-    rows.value = times.length;
+    rows.value = { count: times.length };
   };
   /** @type {string | null} */
   let engine = null;
