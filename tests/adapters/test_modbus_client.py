@@ -3,6 +3,18 @@
 import asyncio
 
 import pytest
+
+from hil.domain.modbus_frame import encode_frame
+from hil.domain.modbus_pdu import (
+    ReadRequest,
+    Refusal,
+    Request,
+    Table,
+    WriteReply,
+    WriteRequest,
+)
+from hil.domain.snapshot import LinkStatus
+from hil.ports import Exchange
 from scripted_device import (
     LONG_S,
     READ,
@@ -17,18 +29,6 @@ from scripted_device import (
     scripted,
     silence,
 )
-
-from hil.domain.modbus_frame import encode_frame
-from hil.domain.modbus_pdu import (
-    ReadRequest,
-    Refusal,
-    Request,
-    Table,
-    WriteReply,
-    WriteRequest,
-)
-from hil.domain.snapshot import LinkStatus
-from hil.ports import Exchange
 
 pytestmark = pytest.mark.real_time
 

@@ -8,6 +8,11 @@ import socket
 import tracemalloc
 
 import pytest
+
+from hil.adapters.modbus_client import TcpLink
+from hil.domain.plant import Device
+from hil.domain.snapshot import LinkStatus
+from hil.ports import Exchange
 from scripted_device import (
     LONG_S,
     READ,
@@ -21,11 +26,6 @@ from scripted_device import (
     scripted,
     silence,
 )
-
-from hil.adapters.modbus_client import TcpLink
-from hil.domain.plant import Device
-from hil.domain.snapshot import LinkStatus
-from hil.ports import Exchange
 
 pytestmark = pytest.mark.real_time
 
