@@ -17,6 +17,28 @@ from web_support import LIB, VRFB, FakeEngine, measured
 MAX_BYTES = 200_000
 MAX_REQUESTS = 60
 LOST_MS = 12_000
+MAX_GROWTH_BYTES = 5_000_000
+
+# Gives the page as many pictures, 2 s apart, as if the stream had brought them.
+PLAY = """async (count) => {
+  const { snapshot, take } = await import('/static/state.js');
+  const spent = [];
+  for (let k = 0; k < count; k += 1) {
+    const next = structuredClone(snapshot.value);
+    const at = new Date(Date.parse(next.time) + 2000).toISOString();
+    next.seq += 1;
+    next.time = at;
+    for (const plant of Object.values(next.plants)) {
+      const values = { time: at, p_poi_kw: (k * 7) % 500, soc_pu: (k % 900) / 900 };
+      Object.assign(plant.measurement, values);
+    }
+    const began = performance.now();
+    take(next);
+    spent.push(performance.now() - began);
+    if (k % 50 === 0) await new Promise((done) => requestAnimationFrame(done));
+  }
+  return spent;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +195,7 @@ def test_start_all_asks_first_and_cancel_has_the_focus(server: Served, watched: 
     page = watched.open()
     page.get_by_test_id("fleet-start").click()
     dialog = page.get_by_test_id("confirm")
-    expect(dialog).to_contain_text("Records and starts LIB, VRFB on the local transport.")
+    expect(dialog).to_contain_text("Records and starts LIB and VRFB on the local transport.")
     expect(page.get_by_test_id("confirm-cancel")).to_be_focused()
     page.keyboard.press("Enter")
     expect(dialog).to_have_count(0)
@@ -305,6 +327,26 @@ def test_focus_survives_twenty_events(server: Served, watched: Watched) -> None:
 
     focused = page.evaluate("document.activeElement.dataset.testid")
     assert focused in {"btn-record", "btn-stop-recording"}
+
+
+def test_two_thousand_events_cost_no_memory(watched: Watched) -> None:
+    page = watched.open()
+    session = page.context.new_cdp_session(page)
+
+    def counted() -> dict[str, float]:
+        session.send("HeapProfiler.collectGarbage")
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return {one["name"]: one["value"] for one in metrics}
+
+    session.send("Performance.enable")
+    page.evaluate(PLAY, 200)  # caches and compiled code come with the first events
+    before = counted()
+    spent_ms = page.evaluate(PLAY, 2_000)
+    after = counted()
+
+    assert after["JSHeapUsedSize"] - before["JSHeapUsedSize"] < MAX_GROWTH_BYTES
+    assert abs(after["Nodes"] - before["Nodes"]) < 20
+    assert len(spent_ms) == 2_000
 
 
 def test_a_hidden_tab_gives_its_connection_back(server: Served, watched: Watched) -> None:

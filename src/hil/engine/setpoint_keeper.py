@@ -28,9 +28,14 @@ class SetpointKeeper:
         self._spec = spec
         self._clock = clock
         self._period_s = period_s
+        plate = spec.nameplate
         self._resolution = Resolution(
-            p_kw=registers.resolution(PointName.P_SETPOINT),
-            q_kvar=registers.resolution(PointName.Q_SETPOINT),
+            p_kw=registers.resolution(
+                PointName.P_SETPOINT, near=max(plate.p_max_kw, -plate.p_min_kw)
+            ),
+            q_kvar=registers.resolution(
+                PointName.Q_SETPOINT, near=max(plate.q_max_kvar, -plate.q_min_kvar)
+            ),
         )
         self._life = WriteLife()
         self._latch = SocLatch()

@@ -9,13 +9,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from hil.ports import Clock, EngineApi
+from hil.web.answer import json_response
 from hil.web.arguments import ManualBody, RandomBody
 from hil.web.assets import Assets, security_headers
 from hil.web.command_routes import command_routes
 from hil.web.guard import Guard
+from hil.web.history_routes import history_routes
 from hil.web.loading_routes import loading_routes
 from hil.web.problem import ProblemBody, add_problem_handlers
-from hil.web.read_routes import json_response, read_routes
+from hil.web.read_routes import read_routes
 from hil.web.schedule_routes import schedule_routes
 from hil.web.settings import WebSettings
 from hil.web.stream import Feed
@@ -45,6 +47,7 @@ def make_app(engine: EngineApi, *, clock: Clock, settings: WebSettings) -> FastA
     add_problem_handlers(app, headers=headers)
     for routes in (
         read_routes(engine, feed),
+        history_routes(engine),
         schedule_routes(engine),
         loading_routes(engine, settings),
         command_routes(engine),

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Response
 from hil.domain.commands import Command, CommandKind
 from hil.domain.plant import PlantId
 from hil.ports import EngineApi
+from hil.web.answer import json_response
 from hil.web.arguments import Caller
 from hil.web.problem import problem_docs
-from hil.web.read_routes import json_response
 
 _DOCS = problem_docs(403, 404, 409, 422, 429)
 

@@ -5,10 +5,10 @@ from fastapi import APIRouter, Request, Response
 from hil.domain.plant import PlantId
 from hil.domain.schedule import Schedule
 from hil.ports import EngineApi
+from hil.web.answer import json_response
 from hil.web.arguments import MANUAL_BODY, Caller, ManualSchedule, if_match, schedule_of
 from hil.web.body import json_docs, read_json
 from hil.web.problem import problem_docs
-from hil.web.read_routes import json_response
 
 PATH = "/plants/{plant}/schedules/manual"
 WRITE_PROBLEMS = problem_docs(400, 403, 404, 409, 412, 413, 415, 422)

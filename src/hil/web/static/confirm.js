@@ -32,8 +32,10 @@ effect(() => {
   asked.value = null;
 });
 
+const words = new Intl.ListFormat("en-GB");
+
 /** @param {any[]} plants */
-const list = (plants) => plants.map((plant) => plant.name).join(", ") || "no plant";
+const list = (plants) => words.format(plants.map((plant) => plant.name)) || "no plant";
 
 /** @param {string} kind */
 function question(kind) {
@@ -44,7 +46,7 @@ function question(kind) {
       title: "Stop all plants?",
       consequences: [
         `Safe-stops ${list(all)}: zero power first, then disable.`,
-        `Then recording stops (${list(all.filter((plant) => plant.recording))} records now).`,
+        `Then stops recording, now on for ${list(all.filter((plant) => plant.recording))}.`,
       ],
       action: "Stop all",
       typed: false,

@@ -1,0 +1,38 @@
+"""Values as JSON answers, gzipped where they are long."""
+
+import gzip
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+
+from hil.web.assets import takes_gzip
+from hil.web.body import off_loop
+
+# A history of minutes is 100 kB and more, of which four arrays a signal are nearly alike.
+GZIP_FROM_BYTES = 8_192
+GZIP_LEVEL = 5
+
+
+def json_response(
+    value: Any, *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """The value as JSON; dataclasses have the shape of their fields."""
+    return Response(
+        orjson.dumps(value),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+async def large_json_response(request: Request, value: Any) -> Response:
+    """The value as JSON, gzipped off the loop where that saves something."""
+    response = json_response(value)
+    response.headers["Vary"] = "Accept-Encoding"
+    if len(response.body) >= GZIP_FROM_BYTES and takes_gzip(request):
+        plain = bytes(response.body)
+        response.body = await off_loop(lambda: gzip.compress(plain, GZIP_LEVEL, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Content-Length"] = str(len(response.body))
+    return response
