@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 PROGRESS_EVERY_NS = 600 * NS_PER_S
 # A rehearsal's files need only be whole at its end; a sync every few virtual seconds would take
 # half of its time.
-REHEARSAL_FLUSH_S = 600.0
+REHEARSAL_FLUSH_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

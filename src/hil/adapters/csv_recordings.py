@@ -57,8 +57,6 @@ class CsvRecordings:
         directory: Made when it is missing.
         columns_extra: The names of further signals of a plant, after those that all plants have.
             A day's file that was begun with other ones keeps its own columns until midnight.
-        is_durable: False for rehearsals, whose files can be made again: `append` does not wait
-            for the disk.
     """
 
     def __init__(
@@ -67,12 +65,10 @@ class CsvRecordings:
         *,
         zone: ZoneInfo,
         columns_extra: Mapping[PlantId, tuple[str, ...]] | None = None,
-        is_durable: bool = True,
     ) -> None:
         self._directory = directory
         self._zone = zone
         self._columns_extra = columns_extra or {}
-        self._is_durable = is_durable
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recordings")
         # Below: the thread's own.
         self._text = LocalText(zone)
@@ -148,7 +144,6 @@ class CsvRecordings:
             self._directory / name,
             self._columns(plant),
             required=frozenset({TIMESTAMP, *COLUMNS}),
-            is_durable=self._is_durable,
         )
         missing = [column for column in self._columns(plant) if column not in file.columns]
         if missing:

@@ -23,17 +23,13 @@ class RowFile:
         columns: The wanted columns. A file that has more, fewer optional ones, or another order
             keeps its own.
         required: Those without which the file cannot be added to.
-        is_durable: False leaves it to the operating system when the data reach the disk.
 
     Raises:
         OSError: The file cannot be opened or repaired.
     """
 
-    def __init__(
-        self, path: Path, columns: Sequence[str], *, required: frozenset[str], is_durable: bool
-    ) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], *, required: frozenset[str]) -> None:
         self.path = path
-        self._is_durable = is_durable
         self._fd = _opened(path)
         try:
             if not required <= set(_header(self._fd) or required):
@@ -62,10 +58,9 @@ class RowFile:
         self._is_dirty = True
         try:
             _write_all(self._fd, data)
-            if self._is_durable:
-                os.fdatasync(self._fd)
-                if head:
-                    _sync_directory(self.path.parent)
+            os.fdatasync(self._fd)
+            if head:
+                _sync_directory(self.path.parent)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._fd, self._length)
