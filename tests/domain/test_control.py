@@ -24,6 +24,7 @@ GIVEN = ControlInput(
     latch=SocLatch(),
     written=None,
     period_s=2.0,
+    measurement_period_s=2.0,
 )
 
 
@@ -78,6 +79,13 @@ def test_state_of_charge_unread_for_ten_seconds_stops_active_power() -> None:
     assert just_known.setpoint.p_kw == 100.0
     assert unknown.setpoint.p_kw == 0.0
     assert unknown.limited_by == (LimitName.SOC_UNKNOWN,)
+
+
+def test_bench_that_measures_rarely_must_miss_two_readings() -> None:
+    rarely = replace(GIVEN, measurement_period_s=60.0)
+
+    assert decide(replace(rarely, soc_age_s=119.0)).setpoint.p_kw == 100.0
+    assert decide(replace(rarely, soc_age_s=120.0)).setpoint.p_kw == 0.0
 
 
 def test_ramp_moves_from_the_written_setpoint_through_zero() -> None:

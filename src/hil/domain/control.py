@@ -8,8 +8,10 @@ from hil.domain.plant import ControlLimits, Nameplate, Source
 from hil.domain.schedule import Schedule, Series
 from hil.domain.snapshot import LimitName, Origin, Origins
 
-# A state of charge that has not been read for this long is not known any more.
+# A state of charge that has not been read for this long is not known any more; a bench that
+# measures more rarely than every 5 s must miss two readings.
 SOC_KNOWN_FOR_S = 10.0
+SOC_KNOWN_FOR_PERIODS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,8 @@ class ControlInput:
 
     `stale_after_s` None: a setpoint never becomes stale. `soc_pu` is the last reading and
     `soc_age_s` its age; both None when there was none. `written` is the setpoint that was last
-    written, None when there is none to ramp from. `period_s` is the time until the next decision.
+    written, None when there is none to ramp from. `period_s` is the time until the next decision,
+    `measurement_period_s` the one between two readings.
     """
 
     now: datetime
@@ -33,6 +36,7 @@ class ControlInput:
     latch: SocLatch
     written: Setpoint | None
     period_s: float
+    measurement_period_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,8 @@ def decide(given: ControlInput) -> Decision:
 
 
 def _known_soc(given: ControlInput) -> float | None:
-    if given.soc_age_s is None or given.soc_age_s >= SOC_KNOWN_FOR_S:
+    known_for_s = max(SOC_KNOWN_FOR_S, SOC_KNOWN_FOR_PERIODS * given.measurement_period_s)
+    if given.soc_age_s is None or given.soc_age_s >= known_for_s:
         return None
     return given.soc_pu
 

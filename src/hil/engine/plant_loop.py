@@ -79,7 +79,11 @@ class PlantLoop:
         self._bell = Bell(parts.clock)
         self._meter = Meter(points.registers)
         self._setpoint = SetpointKeeper(
-            spec, points.registers, parts.clock, period_s=cadence.dispatch_ns / NS_PER_S
+            spec,
+            points.registers,
+            parts.clock,
+            period_s=cadence.dispatch_ns / NS_PER_S,
+            measurement_period_s=cadence.measurement_ns / NS_PER_S,
         )
         self._phase = Phase.STOPPED
         self._gate_open = False

@@ -20,14 +20,22 @@ class SetpointKeeper:
 
     Args:
         period_s: Time between two decisions.
+        measurement_period_s: Time between two readings.
     """
 
     def __init__(
-        self, spec: PlantSpec, registers: RegisterMap, clock: Clock, *, period_s: float
+        self,
+        spec: PlantSpec,
+        registers: RegisterMap,
+        clock: Clock,
+        *,
+        period_s: float,
+        measurement_period_s: float,
     ) -> None:
         self._spec = spec
         self._clock = clock
         self._period_s = period_s
+        self._measurement_period_s = measurement_period_s
         plate = spec.nameplate
         self._resolution = Resolution(
             p_kw=registers.resolution(
@@ -67,6 +75,7 @@ class SetpointKeeper:
                 latch=self._latch,
                 written=self._life.written,
                 period_s=self._period_s,
+                measurement_period_s=self._measurement_period_s,
             )
         )
         self._latch = self._decision.latch
