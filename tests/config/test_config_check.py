@@ -7,12 +7,6 @@ import pytest
 
 Problems = Callable[..., list[str]]
 POINTS = "plants.lib.register_map.points"
-REMOTE = "      # remote: {host: 192.0.2.21, port: 502, unit_id: 1}   # the real plant\n"
-
-
-def remote(more: str = "") -> tuple[str, str]:
-    """Gives the plant lib a remote endpoint."""
-    return (REMOTE, f"      remote: {{host: 192.0.2.21{more}}}\n")
 
 
 def test_the_packaged_default_has_no_problem(problems: Problems) -> None:
@@ -313,57 +307,6 @@ def test_what_does_not_fit_together_is_one_problem(
 
 def test_public_port_counts_only_when_it_is_served(problems: Problems) -> None:
     assert problems(("port: 8060", "port: 8050")) == []
-
-
-@pytest.mark.parametrize(
-    ("more", "problem"),
-    [
-        (
-            ", quirks: {write_function: single}",
-            (
-                "plants.lib.endpoints.remote.quirks.write_function: single writes one register, "
-                "but p_setpoint (int32) takes 2"
-            ),
-        ),
-        (
-            ", quirks: {max_registers: 1}",
-            (
-                "plants.lib.endpoints.remote.quirks.max_registers: 1 cannot hold p_setpoint "
-                "(int32), which takes 2"
-            ),
-        ),
-    ],
-)
-def test_a_device_must_be_able_to_carry_every_value(
-    problems: Problems, more: str, problem: str
-) -> None:
-    assert problems(
-        ("{address: 86, format: int16", "{address: 86, format: int32"), remote(more)
-    ) == [problem]
-
-
-def test_a_meter_of_its_own_is_a_device(problems: Problems) -> None:
-    device = "port: 5020, devices: {meter: {host: 127.0.0.1, port: 5022}}"
-
-    assert problems(("port: 5020", device), ("unit: V}", "unit: V, device: meter}")) == []
-    assert problems(
-        ("port: 5020", device.replace("5022", "5021")), ("unit: V}", "unit: V, device: meter}")
-    ) == [
-        (
-            "plants.vrfb.endpoints.local.port: port 5021 is already that of "
-            "plants.lib.endpoints.local.devices.meter.port"
-        )
-    ]
-
-
-def test_points_of_a_meter_do_not_overlap_those_of_the_plant(problems: Problems) -> None:
-    device = ("port: 5020", "port: 5020, devices: {meter: {host: 127.0.0.1, port: 5022}}")
-    point = (
-        "{address: 296, format: uint16, access: r, unit: V}",
-        "{address: 86, format: uint16, unit: V, device: meter}",
-    )
-
-    assert problems(device, point) == []
 
 
 def test_alarm_bits_must_exist_in_the_alarm_word(problems: Problems) -> None:

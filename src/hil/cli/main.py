@@ -8,6 +8,8 @@ import click
 
 from hil import __version__
 from hil.cli.config_commands import config, init
+from hil.cli.run_commands import emulate_command, engine_command, run_command
+from hil.cli.simulate_command import simulate_command
 from hil.domain.errors import HilError, InvalidInput
 
 FAILED = 1
@@ -54,8 +56,15 @@ def hil() -> None:
     """Dispatch power schedules to battery plants, record and show what they did."""
 
 
-hil.add_command(init)
-hil.add_command(config)
+for command in (
+    run_command,
+    engine_command,
+    emulate_command,
+    simulate_command,
+    init,
+    config,
+):
+    hil.add_command(command)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from hil.config.model import (
     WebConfig,
 )
 from hil.config.shape import did_you_mean
+from hil.config.values import map_configs, points
 from hil.domain.errors import Problem
 from hil.domain.plant import Source, Transport
 
@@ -124,6 +125,31 @@ def _listening(
             yield f"{place}.devices.{name}.port", device.port
 
 
+def writers(plants: Plants) -> Problems:
+    """No two plants write the same register of the same device."""
+    taken: dict[tuple[str, int, int, str, int], str] = {}
+    for plant, parts in plants.items():
+        if not parts.keys() >= {"endpoints", "register_map"}:
+            continue
+        device = parts["endpoints"].remote
+        registers = map_configs(parts["register_map"]).get(Transport.REMOTE)
+        if device is None or registers is None:
+            continue
+        place = f"plants.{plant}.endpoints.remote"
+        for point in points(registers).values():
+            written = range(point.address, point.end) if point.is_writable else ()
+            keys = [
+                (device.host.lower(), device.port, device.unit_id, point.table.value, address)
+                for address in written
+            ]
+            rival = next((taken[key] for key in keys if key in taken), place)
+            if rival != place:
+                why = f"{point.name} is a register that {rival} writes, too; check the unit_id"
+                yield Problem(where=place, why=why)
+                break
+            taken |= dict.fromkeys(keys, place)
+
+
 def series(plants: Plants) -> Problems:
     """No two measurements are posted to one series."""
     taken: dict[int, str] = {}
@@ -146,6 +172,7 @@ SITE_CHECKS: tuple[tuple[tuple[str, ...], Callable[..., Problems]], ...] = (
     (("startup", "schedule_api"), first_source),
     (("startup", "plants"), first_transport),
     (("web", "emulation", "plants"), ports),
+    (("plants",), writers),
     (("plants",), series),
 )
 

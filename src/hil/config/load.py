@@ -20,6 +20,7 @@ from hil.domain.errors import InvalidInput, Problem
 
 # 1,000 plants take about 3 MB.
 MAX_BYTES = 4_000_000
+# More than anybody reads; a file with more is not a configuration.
 MAX_PROBLEMS = 200
 ENVIRONMENT = "HIL_CONFIG"
 FILE_NAME = "config.yaml"
@@ -104,6 +105,8 @@ def load_text(text: str, *, name: str = FILE_NAME, folder: Path | None = None) -
     problems = sorted([*source.problems, *found], key=lambda problem: problem.line or 0)
     if config is None or problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        if len(problems) > MAX_PROBLEMS:
+            count += f", of which these are the first {MAX_PROBLEMS}"
         raise InvalidInput(f"{name}: {count}", problems[:MAX_PROBLEMS])
     return config
 

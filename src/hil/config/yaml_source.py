@@ -16,7 +16,7 @@ from hil.domain.errors import Problem
 Path = tuple[Hashable, ...]
 
 # Aliases multiply: a text of a few lines could stand for more values than memory holds.
-MAX_VALUES = 100_000
+MAX_VALUES = 500_000
 MAX_DEPTH = 30
 _TAG = "tag:yaml.org,2002:"
 _TAB_INDENT = re.compile(r"^ *\t[ \t]*(?=[^\s#])", re.MULTILINE)
@@ -167,6 +167,9 @@ class _Reader:
         if len(path) == MAX_DEPTH:
             self._problem(path, f"is nested deeper than {MAX_DEPTH} levels", node)
         if self._count >= MAX_VALUES or len(path) >= MAX_DEPTH:
+            return None
+        if not isinstance(node, ScalarNode) and _tag(node) not in {"map", "seq"}:
+            self._problem(path, f"the tag {node.tag} has no meaning here", node)
             return None
         if isinstance(node, MappingNode):
             return self._mapping(node, path)

@@ -1,0 +1,245 @@
+"""Recordings as daily CSV files, written by one thread, whole rows only."""
+
+import asyncio
+import logging
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+from zoneinfo import ZoneInfo
+
+from hil.adapters.row_file import RowFile, lines_backwards
+from hil.domain.plant import PlantId
+from hil.domain.signals import COLUMNS, Row
+from hil.domain.site_day import LocalText, day_name, site_day
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+log = logging.getLogger(__name__)
+
+TIMESTAMP = "timestamp"
+SOC = "soc_pu"
+# Numbers are written to the nano of their unit; what is beyond is noise of binary fractions.
+DECIMALS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The times of the newest durable rows: with values, and of any kind."""
+
+    values_at: datetime | None = None
+    at: datetime | None = None
+
+    def is_before(self, row: Row) -> bool:
+        """Whether the row is yet to be written: not tried before, no boundary beside another."""
+        newest = self.at if row.values is None else self.values_at
+        return newest is None or newest < row.at
+
+    def after(self, row: Row) -> "_Newest":
+        return _Newest(self.values_at if row.values is None else row.at, row.at)
+
+
+class CsvRecordings:
+    """The `RowSink` of the data folder: `YYYYMMDD_<plant>.csv` by the site day of each row.
+
+    Rows of a plant come in the order of time. A row that is not later than the newest durable one
+    is taken as tried again and written once; boundaries of one instant merge. Everything is
+    written by one thread, off the loop.
+
+    Args:
+        directory: Made when it is missing.
+        columns_extra: The names of further signals of a plant, after those that all plants have.
+            A day's file that was begun with other ones keeps its own columns until midnight.
+        is_durable: False for rehearsals, whose files can be made again: `append` does not wait
+            for the disk.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        zone: ZoneInfo,
+        columns_extra: Mapping[PlantId, tuple[str, ...]] | None = None,
+        is_durable: bool = True,
+    ) -> None:
+        self._directory = directory
+        self._zone = zone
+        self._columns_extra = columns_extra or {}
+        self._is_durable = is_durable
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recordings")
+        # Below: the thread's own.
+        self._text = LocalText(zone)
+        self._files: dict[PlantId, RowFile] = {}
+        self._newest: dict[PlantId, _Newest] = {}
+
+    async def append(self, batch: Mapping[PlantId, Sequence[Row]]) -> None:
+        """Make the rows durable, in order; one plant's trouble does not keep back the others'.
+
+        Raises:
+            OSError: Not all rows are durable. Their files hold whole rows only, and the same
+                batch can be tried again: no row is doubled.
+        """
+        await self._run(self._append, batch)
+
+    def file_name(self, plant: PlantId, at: datetime) -> str:
+        """The name of the file that a row of this instant belongs to."""
+        return _file_name(day_name(site_day(at, self._zone)), plant)
+
+    async def newest_soc_pu(self, plant: PlantId) -> float | None:
+        """The last recorded state of charge of the plant; None when there is none."""
+        return await self._run(self._newest_soc_pu, plant)
+
+    async def close(self) -> None:
+        """Close every file."""
+        await self._run(self._close)
+        self._pool.shutdown()
+
+    async def _run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
+
+    def _append(self, batch: Mapping[PlantId, Sequence[Row]]) -> None:
+        first_error: OSError | None = None
+        for plant, rows in batch.items():
+            try:
+                self._append_plant(plant, rows)
+            except OSError as error:
+                first_error = first_error or error
+        if first_error is not None:
+            raise first_error
+
+    def _append_plant(self, plant: PlantId, rows: Sequence[Row]) -> None:
+        newest = self._newest.get(plant, _Newest())
+        new: list[Row] = []
+        for row in rows:
+            if newest.is_before(row):
+                newest = newest.after(row)
+                new.append(row)
+        for day, group in groupby(new, key=lambda row: self._text.day_name(row.at)):
+            todays = list(group)
+            file = self._file(plant, _file_name(day, plant))
+            lines = self._lines(plant, todays, file)
+            # A crash may have left the boundary that now comes again.
+            if todays[0].values is None and lines[0] == file.last_line:
+                del lines[0]
+            if lines:
+                file.append(lines)
+            done = self._newest.get(plant, _Newest())
+            for row in todays:
+                done = done.after(row)
+            self._newest[plant] = done
+
+    def _file(self, plant: PlantId, name: str) -> RowFile:
+        """The open file of that name; the one of the day before is closed."""
+        file = self._files.get(plant)
+        if file is not None:
+            if file.path.name == name and file.is_in_place():
+                return file
+            del self._files[plant]
+            file.close()
+        self._directory.mkdir(parents=True, exist_ok=True)
+        file = self._files[plant] = RowFile(
+            self._directory / name,
+            self._columns(plant),
+            required=frozenset({TIMESTAMP, *COLUMNS}),
+            is_durable=self._is_durable,
+        )
+        missing = [column for column in self._columns(plant) if column not in file.columns]
+        if missing:
+            log.warning(
+                "plant=%s file=%s was begun without columns %s: they are recorded from the next"
+                " day on",
+                plant,
+                name,
+                ",".join(missing),
+            )
+        return file
+
+    def _columns(self, plant: PlantId) -> tuple[str, ...]:
+        return (TIMESTAMP, *COLUMNS, *self._columns_extra.get(plant, ()))
+
+    def _lines(self, plant: PlantId, rows: Iterable[Row], file: RowFile) -> list[bytes]:
+        """The rows as lines, in the order of the file's own columns."""
+        own = self._columns(plant)
+        nothing = "," * (len(file.columns) - 1)
+        places: list[int | None] | None = None
+        if file.columns != own:
+            places = [own.index(name) - 1 if name in own else None for name in file.columns[1:]]
+        lines: list[bytes] = []
+        for row in rows:
+            values = row.values
+            if values is None:
+                cells = nothing
+            else:
+                assert len(values) == len(own) - 1, (plant, row)
+                if places is not None:
+                    values = tuple([None if p is None else values[p] for p in places])
+                cells = "," + ",".join(map(number_text, values))
+            lines.append(f"{self._text.text(row.at)}{cells}\n".encode())
+        return lines
+
+    def _newest_soc_pu(self, plant: PlantId) -> float | None:
+        name = re.compile(rf"[0-9]{{8}}_{re.escape(plant)}\.csv")
+        try:
+            paths = [path for path in self._directory.iterdir() if name.fullmatch(path.name)]
+        except FileNotFoundError:
+            return None
+        for path in sorted(paths, reverse=True):
+            soc_pu = _last_soc_pu(path)
+            if soc_pu is not None:
+                return soc_pu
+        return None
+
+    def _close(self) -> None:
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+
+def _file_name(day: str, plant: PlantId) -> str:
+    return f"{day}_{plant}.csv"
+
+
+# Registers repeat themselves: a setpoint holds for minutes, a power for as long.
+@lru_cache(maxsize=4096)
+def number_text(value: float | None) -> str:
+    """The shortest decimal, without a point where it is whole; empty for what is not known."""
+    if value is None or not math.isfinite(value):
+        return ""
+    text = repr(round(value, DECIMALS) + 0.0)
+    if "e" in text:
+        text = f"{value:.{DECIMALS}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _last_soc_pu(path: Path) -> float | None:
+    """The last state of charge in a recording, read from its end."""
+    try:
+        with path.open("rb") as file:
+            header = file.readline().decode("utf-8-sig", errors="replace").strip().split(",")
+        if SOC not in header:
+            return None
+        place = header.index(SOC)
+        for line in lines_backwards(path):
+            cells = line.split(b",")
+            soc_pu = _share(cells[place]) if len(cells) == len(header) else None
+            if soc_pu is not None:
+                return soc_pu
+    except OSError as error:
+        log.warning("file=%s cannot be read: %s", path.name, error)
+    return None
+
+
+def _share(cell: bytes) -> float | None:
+    """The number from 0 to 1 in a cell; None for anything else."""
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    return number if 0 <= number <= 1 else None

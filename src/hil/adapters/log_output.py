@@ -1,0 +1,31 @@
+"""Log records as lines on stderr, in site time."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from hil.domain.site_day import local_text
+
+
+class SiteFormatter(logging.Formatter):
+    """`2026-05-01T12:00:00.123+02:00 WARNING plant=lib link lost ..`"""
+
+    def __init__(self, zone: str) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._zone = ZoneInfo(zone)
+
+    def formatTime(  # noqa: N802 - the name is logging's
+        self, record: logging.LogRecord, datefmt: str | None = None
+    ) -> str:
+        return local_text(datetime.fromtimestamp(record.created, UTC), self._zone)
+
+
+def log_to_stderr(level: str, *, zone: str) -> None:
+    """Send every record of this level and above to stderr; third parties from WARNING on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(SiteFormatter(zone))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("hil").setLevel(level)

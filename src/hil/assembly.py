@@ -1,0 +1,339 @@
+"""The composition root: the parts put together, live or in virtual time."""
+
+import asyncio
+import gc
+import getpass
+import logging
+import random
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hil import __version__
+from hil.adapters.csv_recordings import CsvRecordings
+from hil.adapters.data_directory import DataDirectory, listen_tcp
+from hil.adapters.emulator_control import ControlClient, EmulatorControlServer
+from hil.adapters.modbus_client import TcpLink
+from hil.adapters.modbus_server import ModbusServer
+from hil.adapters.system_clock import SystemClock
+from hil.config.model import Config
+from hil.config.values import plant_specs, site_info
+from hil.domain.commands import CommandKind
+from hil.domain.errors import HilError, InvalidInput
+from hil.domain.plant import PlantId, PlantSpec, Source, Transport
+from hil.domain.rehearsal import PlantSummary, Summary
+from hil.domain.schedule import Schedule
+from hil.domain.site_day import day_range
+from hil.domain.snapshot import PlantState
+from hil.emulation.fleet import EmulatedFleet
+from hil.engine.cadence import NS_PER_S, Bell
+from hil.engine.engine import Engine, EngineSettings
+from hil.engine.meter import extra_signals
+from hil.engine.supervisor import Supervisor
+from hil.ports import Clock, EmulatorControl, PlantLink
+from hil.virtual.clock import VirtualClock
+from hil.virtual.loop import VirtualLoop
+from hil.virtual.memory_link import MemoryLink
+from hil.web.app import WebSettings, make_app
+from hil.web.server import Server
+
+log = logging.getLogger(__name__)
+
+# Between two looks at a rehearsal's progress, in virtual time.
+PROGRESS_EVERY_NS = 600 * NS_PER_S
+# A rehearsal's files need only be whole at its end; a sync every few virtual seconds would take
+# half of its time.
+REHEARSAL_FLUSH_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Which parts a process runs."""
+
+    engine: bool = True
+    emulation: bool = True
+    web: bool = True
+
+
+class Live:
+    """What `hil run`, `hil engine` and `hil emulate` start, in one process and one loop.
+
+    Args:
+        data_dir: Where the engine keeps its files; one engine a directory.
+    """
+
+    def __init__(self, config: Config, data_dir: Path, parts: Parts) -> None:
+        self._config = config
+        self._data_dir = data_dir
+        self._parts = parts
+        self._clock = SystemClock()
+        self._supervisor = Supervisor(self._clock)
+        self._stack = AsyncExitStack()
+        self.engine: Engine | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        host = self._config.web.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._config.web.port}"
+
+    async def start(self) -> None:
+        """Start the parts, or raise HilError with nothing left running."""
+        specs = checked_specs(self._config)
+        try:
+            directory = self._open_directory() if self._parts.engine else None
+            if self._parts.emulation:
+                await self._start_emulation(specs)
+            if directory is not None:
+                self._start_engine(specs, directory)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be walked again
+
+    async def stop(self) -> tuple[str, ...]:
+        """Safe-stop the plants, then close everything; returns what could not be stopped."""
+        left = () if self.engine is None else await self.engine.stop_safely()
+        await self._stack.aclose()
+        return left
+
+    def _open_directory(self) -> DataDirectory:
+        directory = DataDirectory(self._data_dir)
+        self._stack.callback(directory.close)
+        return directory
+
+    async def _start_emulation(self, specs: tuple[PlantSpec, ...]) -> None:
+        fleet = emulated_fleet(self._config, specs, self._clock)
+        for spec in specs:
+            device = spec.endpoints[Transport.LOCAL].main
+            server = ModbusServer(fleet.plants[spec.id].handle, unit_id=device.unit_id)
+            await server.start(device.host, device.port)
+            self._stack.push_async_callback(server.close)
+            log.info("plant=%s emulated on %s:%d", spec.id, device.host, device.port)
+        control = EmulatorControlServer(fleet)
+        await control.start(self._config.emulation.control_port)
+        self._stack.push_async_callback(control.close)
+
+    def _start_engine(self, specs: tuple[PlantSpec, ...], directory: DataDirectory) -> None:
+        config = self._config
+        listeners = [directory.listen()]
+        self._stack.callback(listeners[0].close)
+        if self._parts.web:
+            listeners.append(listen_tcp(config.web.host, config.web.port, what="the page"))
+            self._stack.callback(listeners[1].close)
+        links = {
+            spec.id: TcpLink(
+                spec.endpoints[Transport(config.startup.transport)].main,
+                timeout_s=config.timing.modbus_timeout_s,
+            )
+            for spec in specs
+        }
+        self.engine = build_engine(
+            config,
+            specs,
+            links,
+            self._clock,
+            directory=directory.path,
+            emulator=ControlClient(config.emulation.control_port),
+            draw=random.SystemRandom(),
+            flush_period_s=config.recording.flush_period_s,
+        )
+        self._stack.push_async_callback(self.engine.close)
+        self.engine.start()
+        app = make_app(self.engine, clock=self._clock, settings=self._web_settings())
+
+        async def serve() -> None:
+            # Copies of the sockets, because the server closes its own when it ends.
+            await Server(app).serve(sockets=[listener.dup() for listener in listeners])
+
+        self._supervisor.start("web", serve)
+        self._stack.push_async_callback(self._supervisor.stop)
+
+    def _web_settings(self) -> WebSettings:
+        web, site = self._config.web, self._config.site
+        return WebSettings(
+            title=web.brand.title or site.name,
+            zone=ZoneInfo(site.timezone),
+            host=web.host,
+            port=web.port,
+            allowed_hosts=tuple(web.allowed_hosts),
+            os_user=getpass.getuser(),
+        )
+
+
+def checked_specs(config: Config) -> tuple[PlantSpec, ...]:
+    """The plants, when everything that the configuration asks of them can be done."""
+    if config.startup.source == Source.API:
+        raise InvalidInput("startup.source is api, and no market API can be used yet; use manual")
+    specs = plant_specs(config)
+    transport = Transport(config.startup.transport)
+    for spec in specs:
+        if transport not in spec.endpoints:
+            raise InvalidInput(f"startup.transport is remote, and {spec.id} has no remote endpoint")
+        if spec.endpoints[transport].devices:
+            raise InvalidInput(
+                f"plants.{spec.id}.endpoints.{transport}.devices cannot be read yet; remove them"
+            )
+    return specs
+
+
+def emulated_fleet(config: Config, specs: tuple[PlantSpec, ...], clock: Clock) -> EmulatedFleet:
+    """One emulated plant per plant."""
+    return EmulatedFleet(
+        specs,
+        kinds={PlantId(plant): each.model.kind for plant, each in config.plants.items()},
+        clock=clock,
+        step_s=config.timing.emulation_period_s,
+        initial_soc_pu=config.startup.initial_soc_pu,
+        v_source_pu=config.grid.v_source_pu,
+    )
+
+
+def build_engine(
+    config: Config,
+    specs: tuple[PlantSpec, ...],
+    links: Mapping[PlantId, PlantLink],
+    clock: Clock,
+    *,
+    directory: Path,
+    emulator: EmulatorControl,
+    draw: random.Random,
+    flush_period_s: float,
+) -> Engine:
+    """An engine over these links, with its recordings below the directory.
+
+    Args:
+        draw: Where ids come from.
+    """
+    transport = Transport(config.startup.transport)
+    sink = CsvRecordings(
+        directory / config.recording.directory,
+        zone=ZoneInfo(config.site.timezone),
+        columns_extra={
+            spec.id: extra_signals(spec.endpoints[transport].registers) for spec in specs
+        },
+    )
+    settings = EngineSettings(
+        site=site_info(config),
+        source=Source(config.startup.source),
+        transport=transport,
+        posting_enabled=config.schedule_api is not None and config.schedule_api.posting.enabled,
+        dispatch_period_s=config.timing.dispatch_period_s,
+        measurement_period_s=config.timing.measurement_period_s,
+        modbus_timeout_s=config.timing.modbus_timeout_s,
+        start_timeout_s=config.timing.start_timeout_s,
+        stop_timeout_s=config.safe_stop.timeout_s,
+        threshold_kw=config.safe_stop.threshold_kw,
+        threshold_kvar=config.safe_stop.threshold_kvar,
+        flush_period_s=flush_period_s,
+        initial_soc_pu=config.startup.initial_soc_pu,
+        soc_from_recording=config.startup.soc_from_recording,
+        version=__version__,
+    )
+    return Engine(
+        settings,
+        specs,
+        links,
+        sink,
+        clock,
+        emulator=emulator,
+        new_id=lambda: f"{draw.getrandbits(64):016x}",
+    )
+
+
+def rehearsal(
+    config: Config,
+    schedules: Mapping[PlantId, Schedule],
+    *,
+    day: date,
+    days: int,
+    seed: int,
+    out: Path,
+    progress: Callable[[float], None],
+) -> Summary:
+    """Play the schedules against emulated plants in virtual time, and record below `out`.
+
+    Every plant is started and recorded from the beginning of the site day on; before the end of
+    the last day the recordings are closed and the plants safe-stopped. Equal arguments give equal
+    bytes.
+
+    Args:
+        progress: Called with the share that is done, 0..1.
+    """
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(
+            _rehearse(config, schedules, day, days=days, seed=seed, out=out, progress=progress)
+        )
+
+
+async def _rehearse(
+    config: Config,
+    schedules: Mapping[PlantId, Schedule],
+    day: date,
+    *,
+    days: int,
+    seed: int,
+    out: Path,
+    progress: Callable[[float], None],
+) -> Summary:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    zone = ZoneInfo(config.site.timezone)
+    start, _ = day_range(day, zone)
+    _, end = day_range(day + timedelta(days=days - 1), zone)
+    clock = VirtualClock(loop, start)
+    specs = checked_specs(config)
+    fleet = emulated_fleet(config, specs, clock)
+    engine = build_engine(
+        config,
+        specs,
+        {
+            spec.id: MemoryLink(
+                fleet.plants[spec.id].handle, timeout_s=config.timing.modbus_timeout_s
+            )
+            for spec in specs
+        },
+        clock,
+        directory=out,
+        emulator=fleet,
+        draw=random.Random(f"{seed}/ids"),  # noqa: S311 - ids of a rehearsal, to be the same again
+        flush_period_s=REHEARSAL_FLUSH_S,
+    )
+    for plant, schedule in schedules.items():
+        engine.put_manual_schedule(plant, schedule, by="rehearsal")
+    engine.start()
+    started = engine.submit(CommandKind.FLEET_START, None, by="rehearsal")
+    # The step at the end of the last day belongs to the next one.
+    end_ns = int((end - start) / timedelta(microseconds=1)) * 1_000 - NS_PER_S // 1_000
+    bell = Bell(clock)
+    while clock.monotonic_ns() < end_ns:
+        await bell.wait_until(min(clock.monotonic_ns() + PROGRESS_EVERY_NS, end_ns))
+        progress(clock.monotonic_ns() / end_ns)
+    last = engine.snapshot()
+    for plant in last.plants:
+        engine.submit(CommandKind.STOP_RECORDING, plant, by="rehearsal")
+    left = await engine.stop_safely()
+    await engine.close()
+    failed = engine.command(started.id).error
+    if failed is not None or left:
+        raise HilError(f"the rehearsal could not run every plant: {failed or '; '.join(left)}")
+    return Summary(
+        day=day,
+        days=days,
+        seed=seed,
+        plants={plant: _plant_summary(state) for plant, state in last.plants.items()},
+    )
+
+
+def _plant_summary(state: PlantState) -> PlantSummary:
+    measured = state.measurement
+    assert measured is not None, state.name
+    return PlantSummary(
+        discharged_kwh=measured.energy_since_start_kwh.discharged,
+        charged_kwh=measured.energy_since_start_kwh.charged,
+        soc_end_pu=measured.soc_pu,
+    )

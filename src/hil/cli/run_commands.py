@@ -1,0 +1,134 @@
+"""`hil run`, `hil engine` and `hil emulate`: the live parts until a signal."""
+
+import asyncio
+import getpass
+import os
+import signal
+from pathlib import Path
+
+import click
+
+from hil.adapters.log_output import log_to_stderr
+from hil.assembly import Live, Parts
+from hil.cli.options import config_option, data_dir_option, default_data_dir, load_config
+from hil.config.model import Config
+from hil.domain.commands import CommandKind
+from hil.domain.phase import Phase
+
+port_option = click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port of the page instead of web.port."
+)
+start_option = click.option(
+    "--start", "start_all", is_flag=True, help="Record and start all plants at once (Start All)."
+)
+
+
+@click.command("run")
+@config_option
+@data_dir_option
+@port_option
+@click.option("--no-web", is_flag=True, help="Without the page; the Unix socket still answers.")
+@start_option
+def run_command(
+    config_file: Path | None,
+    data_dir: Path | None,
+    port: int | None,
+    no_web: bool,
+    start_all: bool,
+) -> None:
+    """Run the engine, one emulated plant per plant and the page, in one process.
+
+    Ctrl-C stops the plants safely, closes the recordings and ends; a second one quits at once.
+    """
+    _run(config_file, data_dir, port, Parts(web=not no_web), start_all=start_all)
+
+
+@click.command("engine")
+@config_option
+@data_dir_option
+@port_option
+@click.option("--no-web", is_flag=True, help="Without the page; the Unix socket still answers.")
+@start_option
+def engine_command(
+    config_file: Path | None,
+    data_dir: Path | None,
+    port: int | None,
+    no_web: bool,
+    start_all: bool,
+) -> None:
+    """Run the engine and its page; plants are emulated by `hil emulate`, or are real."""
+    _run(config_file, data_dir, port, Parts(emulation=False, web=not no_web), start_all=start_all)
+
+
+@click.command("emulate")
+@config_option
+def emulate_command(config_file: Path | None) -> None:
+    """Run the emulated plants alone, as Modbus TCP servers on their local endpoints."""
+    _run(config_file, None, None, Parts(engine=False, web=False), start_all=False)
+
+
+def _run(
+    config_file: Path | None,
+    data_dir: Path | None,
+    port: int | None,
+    parts: Parts,
+    *,
+    start_all: bool,
+) -> None:
+    config, path = load_config(config_file)
+    if port is not None:
+        config = config.model_copy(update={"web": config.web.model_copy(update={"port": port})})
+    log_to_stderr(config.logging.level, zone=config.site.timezone)
+    live = Live(config, data_dir or default_data_dir(path), parts)
+    left = asyncio.run(_until_signal(live, config, parts, start_all=start_all))
+    for sentence in left:
+        click.echo(f"NOT STOPPED: {sentence}", err=True)
+    if left:
+        raise SystemExit(1)
+
+
+async def _until_signal(
+    live: Live, config: Config, parts: Parts, *, start_all: bool
+) -> tuple[str, ...]:
+    """Run until the first signal, then stop safely; returns what could not be stopped."""
+    asked = asyncio.Event()
+
+    def on_signal() -> None:
+        if asked.is_set():
+            click.echo("quitting at once; " + _what_is_left(live), err=True)
+            os._exit(130)
+        click.echo("stopping safely; Ctrl-C again quits at once", err=True)
+        asked.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    await live.start()
+    click.echo(_welcome(live, config, parts))
+    if start_all and live.engine is not None:
+        live.engine.submit(CommandKind.FLEET_START, None, by=f"os:{getpass.getuser()}")
+    await asked.wait()
+    return await live.stop()
+
+
+def _welcome(live: Live, config: Config, parts: Parts) -> str:
+    lines = []
+    if parts.emulation:
+        lines += [
+            f"{plant.name} is emulated on {plant.endpoints.local.host}:{plant.endpoints.local.port}"
+            for plant in config.plants.values()
+        ]
+    if parts.engine and parts.web:
+        lines.append(f"{config.site.name}: {live.address}")
+    return "\n".join(lines) or f"{config.site.name}: the engine runs without a page"
+
+
+def _what_is_left(live: Live) -> str:
+    if live.engine is None:
+        return "the emulated plants end with this program"
+    moving = [
+        f"{plant.name} is {plant.phase} with setpoint"
+        f" {'unknown' if plant.setpoint.p_kw is None else f'{plant.setpoint.p_kw:g} kW'}"
+        for plant in live.engine.snapshot().plants.values()
+        if plant.phase is not Phase.STOPPED
+    ]
+    return "; ".join(moving) or "every plant is stopped"

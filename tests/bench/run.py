@@ -1,0 +1,78 @@
+"""`make bench`: every measurement in turn, written to docs/explanation/performance.md."""
+
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import modbus_round_trip
+import simulated_day
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "performance.md"
+
+
+def machine() -> str:
+    """Processor, cores and Python of the machine that measured."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = names[0].partition(":")[2].strip() if names else model
+    cores = os.cpu_count()
+    return f"{model}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def modbus_section(got: dict[str, Any]) -> str:
+    """Our client against its peers."""
+    rows = "\n".join(
+        f"| {name.replace('_', ' ')} | {r['min']:.2f} | {r['median']:.2f} | {r['max']:.2f} |"
+        for name, r in got["cpu_ratio_to_bare"].items()
+    )
+    return f"""## A Modbus round trip
+
+CPU time of one client per round trip (one read of {got["registers"]} holding registers), as a
+ratio to a bare `asyncio.Protocol` that sends the same bytes and checks nothing. All clients share
+one process, take turns in {got["slices"]} slices of {got["round_trips_a_slice"]} round trips, and
+talk to one server in another process. The bare client takes {got["bare_us"]["median"]:.0f} µs.
+Goal: at most 1.3 for ours.
+
+| client | min | median | max |
+| --- | --- | --- | --- |
+{rows}
+"""
+
+
+def day_section(got: dict[str, Any]) -> str:
+    """The virtual day."""
+    rows = "\n".join(f"| {name} | {share:.1%} |" for name, share in got["share"].items())
+    walls = ", ".join(f"{wall:.1f}" for wall in got["wall_s"])
+    median = got["wall_s"][len(got["wall_s"]) // 2]
+    return f"""## A day in virtual time
+
+The packaged bench ({got["plants"]} plants, dispatch and measurement every 2 s, emulation every 1 s)
+through engine, in-memory link, emulated plants and recorder, files included: **{median:.1f} s**
+(runs: {walls} s; goal: at most {got["goal_s"]:.0f} s). Where the time goes, own time by module in
+a profiled run:
+
+| module | share |
+| --- | --- |
+{rows}
+"""
+
+
+def main() -> None:
+    """Measure and write the page."""
+    sections = [modbus_section(modbus_round_trip.measure()), day_section(simulated_day.measure())]
+    text = f"""# Performance
+
+Written by `make bench`; do not edit. Measured on: {machine()}.
+Single figures move with the machine; compare the ratios.
+
+{chr(10).join(sections)}"""
+    PAGE.write_text(text)
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()
