@@ -10,6 +10,12 @@ from hil.web.arguments import Plants
 from hil.web.problem import problem_docs
 from hil.web.stream import Feed, selected
 
+_STREAM_DOCS = {
+    "description": "Events: `state` with the body of GET /state at each change, at most 2 a second;"
+    " `ping` with the time at least every 2 s; `end` at shutdown.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+
 
 def read_routes(engine: EngineApi, feed: Feed) -> APIRouter:
     """The routes below `/api/v1` that change nothing."""
@@ -23,14 +29,7 @@ def read_routes(engine: EngineApi, feed: Feed) -> APIRouter:
     @routes.get(
         "/stream",
         response_class=Response,
-        responses={
-            200: {
-                "description": "Events: `state` with the body of GET /state at each change, at "
-                "most 2 a second; `ping` with the time at least every 2 s; `end` at shutdown.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
-            },
-            **problem_docs(404, 422, 503),
-        },
+        responses={200: _STREAM_DOCS, **problem_docs(404, 422, 503)},
         tags=["state"],
     )
     async def stream(plants: Plants) -> Response:

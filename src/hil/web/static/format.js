@@ -62,13 +62,13 @@ export function minutes(ms, zone) {
 }
 
 /**
- * Day and time in the site's zone.
+ * Day and time in the site's zone, with seconds where there are some.
  * @param {number} ms
  * @param {string} zone
  */
 export function dayAndTime(ms, zone) {
   const day = format(zone, { day: "numeric", month: "short" }).format(ms);
-  return `${day} ${minutes(ms, zone)}`;
+  return `${day} ${ms % 60_000 < 1000 ? minutes(ms, zone) : clock(ms, zone)}`;
 }
 
 /**
