@@ -178,7 +178,10 @@ async def test_a_client_that_does_not_read_is_not_read_from() -> None:
     count = 60_000  # answers of 15 MB, more than the system's buffers hold
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        async with serving(bank) as port:
+        async with contextlib.AsyncExitStack() as stack:
+            server = ModbusServer(bank.handle, unit_id=1)
+            port = await server.start("127.0.0.1", 0)
+            stack.push_async_callback(server.close)
             loop = asyncio.get_running_loop()
             sock.setblocking(False)
             await loop.sock_connect(sock, ("127.0.0.1", port))
@@ -190,6 +193,9 @@ async def test_a_client_that_does_not_read_is_not_read_from() -> None:
                 await asyncio.sleep(0)
                 still = still + 1 if len(bank.asked) == before else 0
             assert len(bank.asked) < count
+            (connection,) = server._clients.connections
+            assert not connection._transport.is_reading()
+            assert connection._transport.get_write_buffer_size() < 70_000
 
             got = bytearray()
             wanted = b"".join(answered(index & 0xFFFF, read) for index in range(count))
