@@ -1,11 +1,22 @@
 """Write the reference pages that are made from the code; `--check` only compares them."""
 
+import random
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import click
+
+from hil.adapters.system_clock import SystemClock
+from hil.assembly import build_engine, checked_specs, emulated_fleet
+from hil.cli.main import hil
+from hil.config.load import load_default
 from hil.config.model import Config
+from hil.virtual.memory_link import MemoryLink
+from hil.web.app import WebSettings, make_app
 
 ROOT = Path(__file__).parents[1]
 NOTE = "<!-- Made by tools/reference_docs.py from the code; change it there. -->"
@@ -42,8 +53,80 @@ def configuration() -> str:
     return "\n".join(parts)
 
 
-# Each page and what makes it; the pages of other interfaces are added here.
-PAGES: Mapping[str, Callable[[], str]] = {"docs/reference/configuration.md": configuration}
+def command_line() -> str:
+    """Every command with its options, as `--help` shows them."""
+    parts = ["# Command line reference", NOTE, ""]
+    for name, command in [("hil", hil), *_commands("hil", hil)]:
+        context = click.Context(command, info_name=name, terminal_width=90)
+        parts += [f"## `{name}`", "", "```", command.get_help(context), "```", ""]
+    parts += [
+        "Exit codes: 0 fine; 1 the thing asked for failed; 2 wrong usage or configuration. An",
+        "error is one sentence on stderr; `--debug` shows a traceback.",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _commands(prefix: str, group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    for name, command in sorted(group.commands.items()):
+        yield f"{prefix} {name}", command
+        if isinstance(command, click.Group):
+            yield from _commands(f"{prefix} {name}", command)
+
+
+def http_api() -> str:
+    """Every route with its parameters and answers, from the OpenAPI schema."""
+    schema = openapi_schema()
+    parts = [
+        "# HTTP API reference",
+        NOTE,
+        "",
+        "The schema itself is served at `/api/openapi.json`, a page of it at `/api/docs`.",
+        "",
+        schema["info"]["description"],
+        "",
+    ]
+    for path, methods in schema["paths"].items():
+        for method, route in methods.items():
+            answers = ", ".join(
+                f"{status} {answer['description'].partition('.')[0]}"
+                for status, answer in sorted(route["responses"].items())
+            )
+            asked = ", ".join(
+                f"`{parameter['name']}`{'' if parameter['required'] else ' (optional)'}"
+                for parameter in route.get("parameters", [])
+            )
+            parts += [f"## `{method.upper()} {path}`", "", route.get("description", ""), ""]
+            parts += [f"- Parameters: {asked}"] if asked else []
+            parts += [f"- Answers: {answers}", ""]
+    return "\n".join(parts)
+
+
+def openapi_schema() -> dict[str, Any]:
+    """The schema of the API of the packaged bench, whose engine is never started."""
+    config, clock = load_default(), SystemClock()
+    specs = checked_specs(config)
+    with tempfile.TemporaryDirectory() as folder:
+        engine = build_engine(
+            config,
+            specs,
+            {spec.id: MemoryLink(lambda _: None, timeout_s=1) for spec in specs},
+            clock,
+            directory=Path(folder),
+            emulator=emulated_fleet(config, specs, clock),
+            draw=random.Random(0),
+            flush_period_s=1,
+        )
+        settings = WebSettings(title=config.site.name, zone=ZoneInfo(config.site.timezone))
+        return make_app(engine, clock=clock, settings=settings).openapi()
+
+
+# Each page and what makes it.
+PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/reference/configuration.md": configuration,
+    "docs/reference/command-line.md": command_line,
+    "docs/reference/http-api.md": http_api,
+}
 
 
 def outdated() -> list[str]:

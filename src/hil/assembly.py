@@ -20,6 +20,7 @@ from hil.adapters.modbus_client import TcpLink
 from hil.adapters.modbus_server import ModbusServer
 from hil.adapters.system_clock import SystemClock
 from hil.config.model import Config
+from hil.config.unmet import passed_over, refusals
 from hil.config.values import plant_specs, site_info
 from hil.domain.commands import CommandKind
 from hil.domain.errors import HilError, InvalidInput
@@ -166,19 +167,16 @@ class Live:
 
 
 def checked_specs(config: Config) -> tuple[PlantSpec, ...]:
-    """The plants, when everything that the configuration asks of them can be done."""
-    if config.startup.source == Source.API:
-        raise InvalidInput("startup.source is api, and no market API can be used yet; use manual")
-    specs = plant_specs(config)
-    transport = Transport(config.startup.transport)
-    for spec in specs:
-        if transport not in spec.endpoints:
-            raise InvalidInput(f"startup.transport is remote, and {spec.id} has no remote endpoint")
-        if spec.endpoints[transport].devices:
-            raise InvalidInput(
-                f"plants.{spec.id}.endpoints.{transport}.devices cannot be read yet; remove them"
-            )
-    return specs
+    """The plants, when this version can do what the configuration asks for.
+
+    Raises:
+        InvalidInput: It cannot.
+    """
+    if found := refusals(config):
+        raise InvalidInput("the configuration asks for what cannot be done", found)
+    for key in passed_over(config):
+        log.warning("%s has no effect in this version", key)
+    return plant_specs(config)
 
 
 def emulated_fleet(config: Config, specs: tuple[PlantSpec, ...], clock: Clock) -> EmulatedFleet:

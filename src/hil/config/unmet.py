@@ -1,0 +1,58 @@
+"""What a valid configuration asks for and this version cannot do: refused, or said."""
+
+import ipaddress
+
+from hil.config.model import Config
+from hil.domain.errors import Problem
+
+
+def refusals(config: Config) -> list[Problem]:
+    """What must not be passed over, because the bench would be less safe than it says."""
+    found: list[Problem] = []
+
+    def refuse(where: str, why: str) -> None:
+        found.append(Problem(where=where, why=why))
+
+    if not is_loopback(config.web.host):
+        refuse(
+            "web.host",
+            f"{config.web.host} can be reached from other machines, and there are no users yet;"
+            " use 127.0.0.1",
+        )
+    if config.web.tls.cert_file is not None:
+        refuse("web.tls", "HTTPS is not served yet; remove it, the page is on loopback only")
+    if config.web.public.enabled:
+        refuse("web.public.enabled", "there is no public page yet; use false")
+    if config.startup.source == "api":
+        refuse("startup.source", "there is no market API yet; use manual")
+    for plant, each in config.plants.items():
+        for transport, endpoint in (
+            ("local", each.endpoints.local),
+            ("remote", each.endpoints.remote),
+        ):
+            if endpoint is not None and endpoint.devices:
+                refuse(
+                    f"plants.{plant}.endpoints.{transport}.devices",
+                    "further devices cannot be read yet; remove them and their points",
+                )
+    return found
+
+
+def passed_over(config: Config) -> list[str]:
+    """Keys that are set and have no effect yet."""
+    asked = {
+        "schedule_api": config.schedule_api is not None,
+        "startup.resume": config.startup.resume != "hold",
+        "grid.noise": config.grid.noise != "off",
+        "grid.playback_file": config.grid.playback_file is not None,
+        **{f"plants.{plant}.faults": bool(each.faults) for plant, each in config.plants.items()},
+    }
+    return [key for key, is_asked in asked.items() if is_asked]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
