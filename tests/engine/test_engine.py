@@ -384,3 +384,40 @@ async def test_write_cut_off_by_a_time_out_is_unknown_and_written_at_the_next_st
 
         assert rig.plants[LIB].p_kw() == 100.0
         assert rig.state().setpoint.write.status is WriteStatus.CONFIRMED
+
+
+async def test_up_to_32_plants_step_at_one_instant_and_more_are_spread() -> None:
+    for count, phases in ((32, 1), (40, 40)):
+        plants = [f"plant_{k}" for k in range(count)]
+        async with running(*plants) as rig:
+            await rig.wait(5)
+            offsets = set()
+            for plant in rig.plants:
+                end = rig.clock.now()
+                got = await rig.engine.measurements(plant, START, end, points=100)
+                first, second = got.time[-2:]
+                assert second - first == timedelta(seconds=2)
+                offsets.add((second - START) % timedelta(seconds=2))
+
+        assert len(offsets) == phases
+        assert all(offset.microseconds % 1000 == 0 for offset in offsets)
+
+
+async def test_owner_that_fails_leaves_its_plant_stopped_and_the_engine_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running("lib", "vrfb") as rig:
+        rig.plan(100.0)
+        await rig.carry_out(CommandKind.FLEET_START, None)
+
+        def broken(_: object) -> None:
+            monkeypatch.undo()
+            raise ZeroDivisionError("a defect")
+
+        monkeypatch.setattr(rig.engine._loops[LIB]._points._link, "_handle", broken)
+        await rig.wait(10)
+
+        assert rig.state(LIB).phase is Phase.STOPPED
+        assert rig.plants[LIB].p_kw() == 0
+        assert rig.plants[LIB].values[ENABLE] == 0
+        assert rig.state(VRFB).phase is Phase.RUNNING
