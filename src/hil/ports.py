@@ -82,6 +82,22 @@ class RowSink(Protocol):
         ...
 
 
+class StateStore(Protocol):
+    """What must survive a restart: documents by key, opened by one engine alone."""
+
+    async def load(self) -> dict[str, bytes]:
+        """Every document; raises HilError when the store cannot be used."""
+        ...
+
+    async def write(self, documents: Mapping[str, bytes | None]) -> None:
+        """Replace these documents (None removes one), all or none, durably; raises OSError."""
+        ...
+
+    async def close(self) -> None:
+        """Close the store."""
+        ...
+
+
 class EmulatorControl(Protocol):
     """The control port of the emulated plants (local transport only)."""
 
