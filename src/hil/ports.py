@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from hil.domain.commands import Command, CommandKind
 from hil.domain.downsample import Buckets
 from hil.domain.modbus_pdu import Request, Response
 from hil.domain.plant import PlantId
-from hil.domain.schedule import EffectivePoint, Schedule
+from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
 from hil.domain.signals import Row
-from hil.domain.snapshot import LinkStatus, Snapshot
+from hil.domain.snapshot import Alarm, LinkStatus, Snapshot
 
 
 class Clock(Protocol):
@@ -114,6 +114,18 @@ class Versioned:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class VersionedOverride:
+    """An override of one signal and its version; without points there is none.
+
+    `is_active`: it replaces the base schedule at this moment.
+    """
+
+    series: Series
+    etag: str
+    is_active: bool
+
+
 class EngineApi(Protocol):
     """What the web and the command line may ask of a running engine.
 
@@ -128,8 +140,18 @@ class EngineApi(Protocol):
         """Return once the picture is newer than `after_seq`."""
         ...
 
-    def submit(self, kind: CommandKind, plant: PlantId | None, *, by: str) -> Command:
+    def submit(
+        self,
+        kind: CommandKind,
+        plant: PlantId | None,
+        *,
+        by: str,
+        asked: dict[str, Any] | None = None,
+    ) -> Command:
         """Queue a command and return it at once.
+
+        Args:
+            asked: What comes with it, as in `Command.asked`.
 
         Raises:
             Impossible: It contradicts the present state.
@@ -155,10 +177,33 @@ class EngineApi(Protocol):
         """The manual schedule in force."""
         ...
 
-    def put_manual_schedule(
+    async def put_manual_schedule(
         self, plant: PlantId, schedule: Schedule, *, by: str, if_match: str | None = None
     ) -> Versioned:
-        """Replace the manual schedule at once and whole; raises `EditConflict`."""
+        """Replace the manual schedule at once and whole; raises `EditConflict`.
+
+        In force at once; returns when it is durable, or after a second when it cannot be.
+        """
+        ...
+
+    def override(self, plant: PlantId, signal: Signal) -> VersionedOverride:
+        """The override of a signal."""
+        ...
+
+    async def put_override(
+        self,
+        plant: PlantId,
+        signal: Signal,
+        series: Series,
+        *,
+        by: str,
+        if_match: str | None = None,
+    ) -> VersionedOverride:
+        """Replace the override of a signal (no points: remove it), as `put_manual_schedule`."""
+        ...
+
+    async def acknowledge(self, alarm_id: str, *, by: str, note: str | None) -> Alarm:
+        """Acknowledge an alarm; raises `NotFound`."""
         ...
 
     async def measurements(

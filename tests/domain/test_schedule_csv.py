@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hil.domain import schedule_csv
 from hil.domain.errors import InvalidInput
-from hil.domain.schedule import Schedule, Series
-from hil.domain.schedule_csv import ScheduleUpdate, Signal, parse_schedule_csv
+from hil.domain.schedule import Schedule, Series, Signal
+from hil.domain.schedule_csv import ScheduleUpdate, parse_schedule_csv
 
 MADRID = ZoneInfo("Europe/Madrid")
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)

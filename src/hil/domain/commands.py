@@ -18,8 +18,14 @@ class CommandKind(StrEnum):
     PAUSE = "pause"
     RECORD = "record"
     STOP_RECORDING = "stop-recording"
+    SERVICE = "service"
     FLEET_START = "fleet-start"
     FLEET_STOP = "fleet-stop"
+    FLEET_ESTOP = "fleet-estop"
+    FLEET_ESTOP_RESET = "fleet-estop-reset"
+    SOURCE = "source"
+    TRANSPORT = "transport"
+    POSTING = "posting"
 
 
 class CommandStatus(StrEnum):
@@ -38,11 +44,17 @@ class CommandStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One entry of the audit trail; `plant` None is the whole site."""
+    """One entry of the audit trail; `plant` None is the whole site.
+
+    `asked` is what came with it: `{"to": "api"}` of a source or transport switch (and
+    `{"force": true}`), `{"enabled": bool}` of posting, `{"in_service": bool, "note": str|null}`
+    of service; None of the others.
+    """
 
     id: str
     kind: CommandKind
     plant: PlantId | None
+    asked: dict[str, Any] | None = None
     status: CommandStatus
     result: dict[str, Any] | None = None
     error: str | None = None

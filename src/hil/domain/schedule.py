@@ -1,12 +1,20 @@
 """Schedules as step functions of time."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from hil.domain.plant import Source
 from hil.domain.snapshot import Origin
+
+
+class Signal(StrEnum):
+    """The two signals of a setpoint: active and reactive power."""
+
+    P = "p"
+    Q = "q"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +106,31 @@ def _without_repeats(times: list[datetime], values: list[float | None]) -> Serie
 
 
 def effective_points(
-    base: Schedule, source: Source, *, start: datetime, end: datetime
+    base: Schedule,
+    overrides: Mapping[Signal, Series],
+    source: Source,
+    *,
+    start: datetime,
+    end: datetime,
 ) -> tuple[EffectivePoint, ...]:
-    """What the base schedule asks for in `[start, end)`: one point at the start and a change."""
-    times = {start, *(time for time in (*base.p.times, *base.q.times) if start < time < end)}
+    """What is asked for in `[start, end)`: one point at the start and one a change.
+
+    An override replaces its signal where it has a value.
+    """
+    series = (base.p, base.q, *overrides.values())
+    times = {start, *(time for one in series for time in one.times if start < time < end)}
     planned = Origin.API if source is Source.API else Origin.MANUAL
     points: list[EffectivePoint] = []
     for time in sorted(times):
-        p_kw, q_kvar = base.p.at(time), base.q.at(time)
-        point = EffectivePoint(
-            time=time,
-            p_kw=p_kw or 0.0,
-            q_kvar=q_kvar or 0.0,
-            origin=Origin.NONE if p_kw is None and q_kvar is None else planned,
-        )
+        over = {signal: one.at(time) for signal, one in overrides.items()}
+        p_kw = base.p.at(time) if over.get(Signal.P) is None else over[Signal.P]
+        q_kvar = base.q.at(time) if over.get(Signal.Q) is None else over[Signal.Q]
+        origin = planned
+        if any(value is not None for value in over.values()):
+            origin = Origin.OVERRIDE
+        elif p_kw is None and q_kvar is None:
+            origin = Origin.NONE
+        point = EffectivePoint(time=time, p_kw=p_kw or 0.0, q_kvar=q_kvar or 0.0, origin=origin)
         if not points or replace(points[-1], time=time) != point:
             points.append(point)
     return tuple(points)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from hil.domain.errors import InvalidInput, Problem
-from hil.domain.schedule import Schedule, Series
+from hil.domain.schedule import Schedule, Series, Signal
 from hil.domain.schedule_cell import CellError, NumberCells, TimeCells
 
 # Enough for MAX_ROWS with every cell written out; more is not a schedule.
@@ -20,13 +20,6 @@ MAX_BYTES = 8 * 1024 * 1024
 MAX_ROWS = 100_000
 # An offset of more than a year is a slip of the pen, and would run into the calendar's end.
 MAX_OFFSET = timedelta(days=366)
-
-
-class Signal(StrEnum):
-    """The two signals of a schedule."""
-
-    P = "p"
-    Q = "q"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

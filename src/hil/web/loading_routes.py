@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from hil.domain.plant import PlantId
-from hil.domain.schedule_csv import Signal, parse_schedule_csv
+from hil.domain.schedule import Signal
+from hil.domain.schedule_csv import parse_schedule_csv
 from hil.domain.schedule_random import random_schedule
 from hil.ports import EngineApi
 from hil.web.arguments import RANDOM_BODY, Caller, Instant, ManualSchedule
