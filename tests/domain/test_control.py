@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hil.domain.control import ControlInput, decide
 from hil.domain.limits import Setpoint, SocLatch
 from hil.domain.plant import Source
-from hil.domain.schedule import Schedule, Series
+from hil.domain.schedule import Schedule, Series, Signal
 from hil.domain.snapshot import LimitName, Origin
 from specimen import LIMITS, PLATE
 
@@ -16,13 +16,15 @@ GIVEN = ControlInput(
     gate_open=True,
     source=Source.MANUAL,
     base=Schedule(p=Series((NOON,), (100.0,))),
+    overrides={},
     stale_after_s=None,
     nameplate=PLATE,
     limits=LIMITS,
     soc_pu=0.5,
     soc_age_s=0.0,
     latch=SocLatch(),
-    written=None,
+    taken=None,
+    since_last_s=2.0,
     period_s=2.0,
     measurement_period_s=2.0,
 )
@@ -67,7 +69,7 @@ def test_closed_gate_means_zero_without_a_ramp() -> None:
     limits = replace(LIMITS, ramp_kw_per_s=1.0)
     written = Setpoint(p_kw=500.0, q_kvar=10.0)
 
-    got = decide(replace(GIVEN, gate_open=False, limits=limits, written=written))
+    got = decide(replace(GIVEN, gate_open=False, limits=limits, taken=written))
 
     assert got.setpoint == Setpoint(p_kw=0.0, q_kvar=0.0)
 
@@ -92,8 +94,8 @@ def test_ramp_moves_from_the_written_setpoint_through_zero() -> None:
     limits = replace(LIMITS, ramp_kw_per_s=40.0)
     written = Setpoint(p_kw=-50.0, q_kvar=0.0)
 
-    one = decide(replace(GIVEN, limits=limits, written=written))
-    two = decide(replace(GIVEN, limits=limits, written=one.setpoint))
+    one = decide(replace(GIVEN, limits=limits, taken=written))
+    two = decide(replace(GIVEN, limits=limits, taken=one.setpoint))
 
     assert (one.setpoint.p_kw, one.limited_by) == (30.0, (LimitName.RAMP,))
     assert (two.setpoint.p_kw, two.limited_by) == (100.0, ())
@@ -103,7 +105,7 @@ def test_ramp_never_leaves_the_state_of_charge_window() -> None:
     limits = replace(LIMITS, ramp_kw_per_s=1.0)
     written = Setpoint(p_kw=500.0, q_kvar=0.0)
 
-    got = decide(replace(GIVEN, limits=limits, written=written, soc_pu=0.0))
+    got = decide(replace(GIVEN, limits=limits, taken=written, soc_pu=0.0))
 
     assert got.setpoint.p_kw == 0.0
     assert got.limited_by == (LimitName.SOC, LimitName.RAMP)
@@ -113,7 +115,7 @@ def test_deadband_with_a_slow_ramp_does_not_stick_at_zero() -> None:
     limits = replace(LIMITS, ramp_kw_per_s=1.0, p_deadband_kw=10.0)
     written = Setpoint(p_kw=0.0, q_kvar=0.0)
 
-    got = decide(replace(GIVEN, limits=limits, written=written))
+    got = decide(replace(GIVEN, limits=limits, taken=written))
 
     assert got.setpoint.p_kw == 2.0
 
@@ -126,3 +128,34 @@ def test_the_requested_setpoint_is_kept_beside_the_limited_one() -> None:
     assert got.requested == Setpoint(p_kw=5000.0, q_kvar=50.0)
     assert got.setpoint == Setpoint(p_kw=1000.0, q_kvar=50.0)
     assert got.limited_by == (LimitName.NAMEPLATE,)
+
+
+def test_override_replaces_its_signal_alone_and_is_never_stale() -> None:
+    given = replace(
+        GIVEN,
+        source=Source.API,
+        stale_after_s=900.0,
+        base=Schedule(p=Series((NOON,), (100.0,)), q=Series((NOON,), (30.0,))),
+        overrides={
+            Signal.P: Series((NOON - timedelta(days=1), NOON + timedelta(hours=1)), (0.0, None))
+        },
+    )
+
+    got = decide(given)
+    stale = decide(replace(given, now=NOON + timedelta(minutes=30)))
+    over = decide(replace(given, now=NOON + timedelta(hours=1)))
+
+    # Zero of an override wins over the base, and one that began yesterday runs on.
+    assert got.requested == Setpoint(p_kw=0.0, q_kvar=30.0)
+    assert (got.origins.p, got.origins.q) == (Origin.OVERRIDE, Origin.API)
+    assert (stale.origins.p, stale.origins.q) == (Origin.OVERRIDE, Origin.STALE)
+    assert over.origins.p is Origin.STALE
+
+
+def test_decision_again_at_once_does_not_ramp_twice() -> None:
+    limits = replace(LIMITS, ramp_kw_per_s=10.0)
+    written = Setpoint(p_kw=20.0, q_kvar=0.0)
+
+    got = decide(replace(GIVEN, limits=limits, taken=written, since_last_s=0.5))
+
+    assert got.setpoint.p_kw == 25.0

@@ -72,7 +72,7 @@ def test_write_that_the_device_changes_is_clamped() -> None:
     life = read(write(life, HUNDRED, 4), FIFTY, 8)
 
     assert life.status is WriteStatus.CLAMPED
-    assert life.shown().readback_p_kw == 50.0
+    assert life.shown({}).readback_p_kw == 50.0
 
 
 def test_register_that_loses_our_value_later_is_written_once_more() -> None:
@@ -89,10 +89,26 @@ def test_unknown_write_is_due_at_once() -> None:
     assert due(life, HUNDRED, 0.1)
 
 
-def test_refused_write_stays_refused_until_the_rewrite_period() -> None:
+def test_refused_write_is_tried_again_after_the_settle_time() -> None:
     life = WriteLife().after_write(HUNDRED, WriteStatus.REFUSED, COUNT, now_ns=0, at=AT)
     life = read(life, ZERO, 1)
 
     assert life.status is WriteStatus.REFUSED
-    assert not due(life, HUNDRED, 29)
-    assert due(life, HUNDRED, 30)
+    assert not due(life, HUNDRED, 2.9)
+    assert due(life, HUNDRED, 3)
+
+
+def test_refused_zero_is_tried_at_every_step() -> None:
+    life = WriteLife().after_write(ZERO, WriteStatus.REFUSED, COUNT, now_ns=0, at=AT)
+
+    assert life.is_due(ZERO, NEVER_AGAIN, COUNT, now_ns=1)
+
+
+def test_what_the_device_follows_is_what_it_took_not_what_was_tried() -> None:
+    life = read(write(WriteLife(), FIFTY, 0), FIFTY, 0)
+    refused = life.after_write(HUNDRED, WriteStatus.REFUSED, COUNT, now_ns=ns(1), at=AT)
+    unknown = life.after_write(HUNDRED, WriteStatus.UNKNOWN, COUNT, now_ns=ns(1), at=AT)
+
+    assert refused.taken == FIFTY
+    assert unknown.taken == FIFTY  # the last read-back
+    assert read(unknown, HUNDRED, 2).taken == HUNDRED

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -38,9 +38,16 @@ class _Newest:
     at: datetime | None = None
 
     def is_before(self, row: Row) -> bool:
-        """Whether the row is yet to be written: not tried before, no boundary beside another."""
-        newest = self.at if row.values is None else self.values_at
-        return newest is None or newest < row.at
+        """Whether the row is yet to be written: not tried before, nothing later written already.
+
+        A row with values may stand at the time of the boundary before it, so that a session that
+        begins within a period of the last one's end loses no row.
+        """
+        if row.values is None:
+            return self.at is None or self.at < row.at
+        return (self.values_at is None or self.values_at < row.at) and (
+            self.at is None or self.at <= row.at
+        )
 
     def after(self, row: Row) -> "_Newest":
         return _Newest(self.values_at if row.values is None else row.at, row.at)
@@ -111,7 +118,9 @@ class CsvRecordings:
             raise first_error
 
     def _append_plant(self, plant: PlantId, rows: Sequence[Row]) -> None:
-        newest = self._newest.get(plant, _Newest())
+        if plant not in self._newest:
+            self._newest[plant] = self._newest_written(plant)
+        newest = self._newest[plant]
         new: list[Row] = []
         for row in rows:
             if newest.is_before(row):
@@ -120,16 +129,9 @@ class CsvRecordings:
         for day, group in groupby(new, key=lambda row: self._text.day_name(row.at)):
             todays = list(group)
             file = self._file(plant, _file_name(day, plant))
-            lines = self._lines(plant, todays, file)
-            # A crash may have left the boundary that now comes again.
-            if todays[0].values is None and lines[0] == file.last_line:
-                del lines[0]
-            if lines:
-                file.append(lines)
-            done = self._newest.get(plant, _Newest())
+            file.append(self._lines(plant, todays, file))
             for row in todays:
-                done = done.after(row)
-            self._newest[plant] = done
+                self._newest[plant] = self._newest[plant].after(row)
 
     def _file(self, plant: PlantId, name: str) -> RowFile:
         """The open file of that name; the one of the day before is closed."""
@@ -179,13 +181,29 @@ class CsvRecordings:
             lines.append(f"{self._text.text(row.at)}{cells}\n".encode())
         return lines
 
-    def _newest_soc_pu(self, plant: PlantId) -> float | None:
+    def _newest_written(self, plant: PlantId) -> _Newest:
+        """What an earlier run has left: the time of the last row of the newest file."""
+        for path in self._paths(plant):
+            for line in lines_backwards(path):
+                stamp, _, cells = line.decode("utf-8", errors="replace").partition(",")
+                try:
+                    at = datetime.fromisoformat(stamp).astimezone(UTC)
+                except ValueError:
+                    continue  # the header, or what is no row
+                return _Newest(at if cells.strip(",\r\n") else None, at)
+        return _Newest()
+
+    def _paths(self, plant: PlantId) -> list[Path]:
+        """The plant's files, the newest first."""
         name = re.compile(rf"[0-9]{{8}}_{re.escape(plant)}\.csv")
         try:
             paths = [path for path in self._directory.iterdir() if name.fullmatch(path.name)]
         except FileNotFoundError:
-            return None
-        for path in sorted(paths, reverse=True):
+            return []
+        return sorted(paths, reverse=True)
+
+    def _newest_soc_pu(self, plant: PlantId) -> float | None:
+        for path in self._paths(plant):
             soc_pu = _last_soc_pu(path)
             if soc_pu is not None:
                 return soc_pu

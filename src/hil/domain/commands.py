@@ -73,6 +73,8 @@ def refusal(kind: CommandKind, name: str, phase: Phase, *, in_service: bool) -> 
             return f"{name} is stopping; start it when it has stopped"
         case CommandKind.START if phase is Phase.UNKNOWN:
             return f"{name} is in an unknown state; stop it first"
+        case CommandKind.PAUSE if phase is Phase.STARTING:
+            return None
         case CommandKind.DISPATCH | CommandKind.PAUSE if phase is not Phase.RUNNING:
             return f"{name} is {phase}; {kind} needs a running plant"
         case _:

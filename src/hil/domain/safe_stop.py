@@ -15,6 +15,8 @@ NS_PER_S = 1_000_000_000
 # Between two looks at a plant that is starting or stopping: fine enough for a stop well under a
 # second, coarse enough for a slow controller.
 POLL_NS = 250_000_000
+# Between two tries to reach a plant that was left running: about as often as a step.
+TAKE_OVER_NS = 1_000_000_000
 # A device that does not read back disabled after so many attempts needs a person.
 DISABLE_TRIES = 4
 
@@ -107,6 +109,7 @@ class SafeStop:
     Args:
         look_first: The plant is thought to be stopped: it is read first, and only a plant that is
             disabled and quiet counts as stopped without a write.
+        at_once: An emergency stop: zero and disable in one exchange, without waiting for quiet.
     """
 
     def __init__(
@@ -118,6 +121,7 @@ class SafeStop:
         timeout_s: float,
         now_ns: int,
         look_first: bool = False,
+        at_once: bool = False,
     ) -> None:
         self._disable = disable_writes(registers)
         self._threshold_kw = threshold_kw
@@ -125,6 +129,7 @@ class SafeStop:
         self._deadline_ns = now_ns + int(timeout_s * NS_PER_S)
         self._stage = _Stage.LOOK if look_first else _Stage.ZERO
         self._looked_at_ns = now_ns
+        self._at_once = at_once
         self._reached = False
         self._disable_tries = 0
 
@@ -136,7 +141,10 @@ class SafeStop:
             self._reached = True
             return self._finished(seen, disabled=True)
         if self._stage in {_Stage.LOOK, _Stage.ZERO}:
-            self._stage = _Stage.SETTLE
+            self._stage = _Stage.DISABLE if self._at_once else _Stage.SETTLE
+            if self._at_once:
+                self._disable_tries = 1
+                return self._do({**ZERO_WRITES, **self._disable}, seen)
             return self._do(ZERO_WRITES, seen)
         if not seen.link_ok:
             return self._finished(seen, disabled=False)
@@ -148,7 +156,10 @@ class SafeStop:
                 return self._do({} if seen.holds_zero else ZERO_WRITES, seen)
             self._stage = _Stage.DISABLE
         elif seen.enabled is False:
-            return self._finished(seen, disabled=True)
+            self._reached = self._reached or self._is_quiet(seen)
+            if not self._at_once or self._reached or seen.now_ns >= self._deadline_ns:
+                return self._finished(seen, disabled=True)
+            return self._do({}, seen)
         elif self._disable_tries >= DISABLE_TRIES:
             return self._finished(seen, disabled=False)
         self._disable_tries += 1
@@ -158,7 +169,7 @@ class SafeStop:
         """Whether the last reading already says all that this stage waits for."""
         if self._stage is _Stage.SETTLE:
             return self._is_quiet(seen)
-        return seen.enabled is False
+        return seen.enabled is False and (not self._at_once or self._is_quiet(seen))
 
     def _is_quiet(self, seen: Seen) -> bool:
         return (
@@ -235,3 +246,23 @@ class Start:
     def _do(self, writes: Mapping[str, float], seen: Seen) -> Do:
         self._looked_at_ns = seen.now_ns
         return Do(writes)
+
+
+class TakeOver:
+    """Zero and a look at a plant that an earlier run of this program left under its control.
+
+    Tried until the plant answers; the result is `{"enabled": bool}`.
+    """
+
+    def __init__(self) -> None:
+        self._looked_at_ns: int | None = None
+
+    def next(self, seen: Seen) -> Action:
+        """The next action."""
+        if self._looked_at_ns is not None:
+            if seen.link_ok and seen.holds_zero and seen.enabled is not None:
+                return Finished(result={"enabled": seen.enabled})
+            if seen.now_ns < self._looked_at_ns + TAKE_OVER_NS:
+                return Wait(self._looked_at_ns + TAKE_OVER_NS)
+        self._looked_at_ns = seen.now_ns
+        return Do(ZERO_WRITES)

@@ -101,10 +101,14 @@ class Estop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """The last write of a setpoint and what the device holds since."""
+    """The last write of a setpoint and what the device holds since.
+
+    `counts` are the writes of each point that the device acknowledged since the start.
+    """
 
     status: WriteStatus = WriteStatus.NONE
     at: datetime | None = None
+    counts: dict[str, int] = field(default_factory=dict)
     readback_p_kw: float | None = None
     readback_q_kvar: float | None = None
 

@@ -1,9 +1,10 @@
 """The life of a written setpoint: when it is written again, and what its read-back says."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hil.domain.limits import Setpoint
+from hil.domain.limits import ZERO, Setpoint
 from hil.domain.plant import SetpointPolicy
 from hil.domain.snapshot import Write, WriteStatus
 
@@ -23,7 +24,8 @@ class WriteLife:
     """What was last written, when, and what the device holds since.
 
     `held` is the newest read-back; `held_before` the one from before the write, by which a write
-    that had no effect (lost) differs from one that was changed (clamped).
+    that had no effect (lost) differs from one that was changed (clamped). `acknowledged` is the
+    last setpoint that the device took, None when it is not known what it took.
     """
 
     written: Setpoint | None = None
@@ -33,6 +35,12 @@ class WriteLife:
     again: bool = False
     held: Setpoint | None = None
     held_before: Setpoint | None = None
+    acknowledged: Setpoint | None = None
+
+    @property
+    def taken(self) -> Setpoint | None:
+        """What the device follows, as far as it is known: a ramp starts from there."""
+        return self.held if self.acknowledged is None else self.acknowledged
 
     def is_due(
         self, wanted: Setpoint, policy: SetpointPolicy, resolution: Resolution, *, now_ns: int
@@ -43,6 +51,8 @@ class WriteLife:
         if not same(wanted, self.written, resolution, counts=0.5):
             return True
         age_s = (now_ns - self.written_ns) / NS_PER_S
+        if self.status is WriteStatus.REFUSED and (wanted == ZERO or age_s >= policy.settle_s):
+            return True  # a refused zero is tried at every step
         if policy.rewrite_period_s is not None and age_s >= policy.rewrite_period_s:
             return True
         return (
@@ -74,6 +84,7 @@ class WriteLife:
             again=differs or (repeat and self.status is WriteStatus.PENDING),
             held=self.held,
             held_before=self.held_before if repeat else self.held,
+            acknowledged=_acknowledged(self.acknowledged, setpoint, status),
         )
 
     def after_read_back(
@@ -104,17 +115,30 @@ class WriteLife:
             self, held=held, status=WriteStatus.LOST if untouched else WriteStatus.CLAMPED
         )
 
-    def shown(self) -> Write:
-        """As the state shows it."""
+    def shown(self, counts: Mapping[str, int]) -> Write:
+        """As the state shows it; `counts` are the acknowledged writes of each point."""
         return Write(
             status=self.status,
             at=self.at,
+            counts=dict(counts),
             readback_p_kw=None if self.held is None else self.held.p_kw,
             readback_q_kvar=None if self.held is None else self.held.q_kvar,
         )
 
 
 _DIFFERS = frozenset({WriteStatus.CLAMPED, WriteStatus.LOST})
+
+
+def _acknowledged(
+    before: Setpoint | None, setpoint: Setpoint, status: WriteStatus
+) -> Setpoint | None:
+    match status:
+        case WriteStatus.PENDING:
+            return setpoint
+        case WriteStatus.REFUSED:
+            return before
+        case _:
+            return None
 
 
 def same(a: Setpoint, b: Setpoint, resolution: Resolution, *, counts: float) -> bool:

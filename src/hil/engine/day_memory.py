@@ -21,6 +21,16 @@ class DayMemory:
         """Keep a row that is newer than those before."""
         self._rows.setdefault(plant, deque(maxlen=ROWS_MAX)).append(row)
 
+    def drop_from(self, plant: PlantId, at: datetime) -> None:
+        """Forget the rows at and after an instant that is yet to come (the clock went back)."""
+        rows = self._rows.get(plant, deque())
+        while rows and rows[-1].at >= at:
+            rows.pop()
+
+    def forget(self, plant: PlantId) -> None:
+        """Forget the plant's rows (they are another endpoint's)."""
+        self._rows.pop(plant, None)
+
     def between(self, plant: PlantId, start: datetime, end: datetime) -> list[Row]:
         """The rows of `[start, end)`, oldest first."""
         newest_first = takewhile(

@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from hil.domain.percentiles import percentiles_ms
 from hil.domain.snapshot import Percentiles
 
 # The newest steps that the figures are made of: 15 minutes of two plants at 2 s.
@@ -22,15 +23,4 @@ class Lateness:
 
     def percentiles(self) -> Percentiles:
         """In ms; None before the first step."""
-        if not self._late_ns:
-            return Percentiles()
-        ordered = sorted(self._late_ns)
-        return Percentiles(
-            p50=_ms(ordered[len(ordered) // 2]),
-            p99=_ms(ordered[len(ordered) * 99 // 100]),
-            max=_ms(ordered[-1]),
-        )
-
-
-def _ms(ns: int) -> float:
-    return round(ns / 1e6, 3)
+        return percentiles_ms(self._late_ns)

@@ -1,128 +1,140 @@
 """The owner task of one plant: it alone speaks to the plant, decides, writes and measures."""
 
+import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import assert_never
+from dataclasses import replace
+from typing import Any
 
-from hil.domain.commands import CommandKind, CommandStatus
+from hil.domain.alarms import AlarmKind
+from hil.domain.commands import CommandKind
 from hil.domain.phase import Phase
-from hil.domain.plant import PlantSpec, Source
-from hil.domain.safe_stop import Do, Finished, SafeStop, Seen, Sequence, Start, Wait
-from hil.domain.schedule import Schedule
-from hil.domain.signals import PointName, Row
-from hil.domain.snapshot import Origin, PlantState, WriteStatus
-from hil.engine.board import Board
+from hil.domain.plant import PlantSpec, Transport
+from hil.domain.safe_stop import Finished, SafeStop, Start, TakeOver
+from hil.domain.signals import OptionalPoint, PointName
+from hil.domain.snapshot import LimitName, Origin, PlantState, WriteStatus
+from hil.domain.stored import Control
 from hil.engine.cadence import NS_PER_S, Bell, Cadence, Step
-from hil.engine.day_memory import DayMemory
-from hil.engine.job import DONE, Job, JobEnd
-from hil.engine.lateness import Lateness
+from hil.engine.inbox import DONE, Inbox, Job, JobEnd, failed, rejected
 from hil.engine.meter import Meter
+from hil.engine.plant_parts import PlantParts
 from hil.engine.plant_points import Outcome, PlantPoints
-from hil.engine.recorder import Recorder
+from hil.engine.plant_watch import PlantWatch
+from hil.engine.sequencer import Sequencer
 from hil.engine.setpoint_keeper import SetpointKeeper
-from hil.ports import Clock
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlantTiming:
-    """The periods and time-outs that the owner of a plant keeps, in seconds."""
-
-    start_timeout_s: float
-    stop_timeout_s: float
-    threshold_kw: float
-    threshold_kvar: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlantParts:
-    """What the engine shares with every owner.
-
-    `schedule` and `source` give the present base schedule; `before_start` is awaited before a
-    start (the emulated plant takes its state of charge there).
-    """
-
-    clock: Clock
-    board: Board
-    recorder: Recorder
-    memory: DayMemory
-    lateness: Lateness
-    timing: PlantTiming
-    source: Callable[[], Source]
-    before_start: Callable[[], Awaitable[None]]
+ESTOP = "e-stop"
 
 
 class PlantLoop:
     """Owns one plant: its link, its gate, its phase and its setpoint.
 
     Args:
-        schedule: Gives the base schedule in force.
+        left: What an earlier run left of this plant.
+        resume: Take up dispatch where it stood, instead of holding zero until somebody decides.
     """
 
     def __init__(
         self,
         spec: PlantSpec,
+        transport: Transport,
         points: PlantPoints,
         cadence: Cadence,
         parts: PlantParts,
-        schedule: Callable[[], Schedule],
+        *,
+        left: Control,
+        resume: bool,
     ) -> None:
         self._spec = spec
-        self._points = points
         self._cadence = cadence
         self._parts = parts
         self._clock = parts.clock
-        self._schedule = schedule
         self._bell = Bell(parts.clock)
-        self._meter = Meter(points.registers)
-        self._setpoint = SetpointKeeper(
-            spec,
-            points.registers,
-            parts.clock,
-            period_s=cadence.dispatch_ns / NS_PER_S,
-            measurement_period_s=cadence.measurement_ns / NS_PER_S,
-        )
-        self._phase = Phase.STOPPED
-        self._gate_open = False
-        self._jobs: deque[Job] = deque()
+        self._inbox = Inbox()
+        self._sequencer = Sequencer(parts.clock)
+        self._watch = PlantWatch(spec.nameplate, parts.say)
+        self._task: asyncio.Task[Any] | None = None
+        self._in_exchange = self._cut_off = False
         self._job: Job | None = None
-        self._sequence: Sequence | None = None
-        self._sequence_due_ns = 0
-        self._last: Outcome | None = None
-        self._stop_pending = False
+        self._dispatch_at_once = self._stop_at_once = False
+        self._found_enabled = False
+        self._control = left
+        self._gate_open = False
+        self._open_when_running = resume and left.dispatching
+        self._self_disabled = False
+        self._engaged = left.engaged
+        self._stop_pending = left.stop_pending
+        self._phase = Phase.UNKNOWN if left.engaged or left.stop_pending else Phase.STOPPED
+        self._connect(transport, points)
+        if left.stop_pending:
+            parts.say(AlarmKind.STOP_PENDING, "")
+        elif left.engaged:
+            parts.say(AlarmKind.RESTARTED, "")
+            self._sequencer.begin(TakeOver())
 
-    # The inbox -------------------------------------------------------------------------------
+    # What others may ask ---------------------------------------------------------------------
 
     @property
     def jobs_waiting(self) -> int:
         """How many jobs wait in the inbox."""
-        return len(self._jobs)
+        return len(self._inbox)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the plant is stopped and nothing waits or is being done."""
+        idle = self._job is None and self._sequencer.sequence is None and not len(self._inbox)
+        return idle and self._phase is Phase.STOPPED
 
     def give(self, job: Job) -> None:
-        """Put a job into the inbox; a stop goes first and ends what would start or dispatch."""
+        """Put a job into the inbox; a stop or a pause closes the gate at once."""
+        if job.kind in {CommandKind.STOP, CommandKind.PAUSE}:
+            self._gate_open = self._open_when_running = False
         if job.kind is CommandKind.STOP:
-            overtaken = [other for other in self._jobs if other.kind in _OVERTAKEN]
-            for other in overtaken:
-                self._jobs.remove(other)
-                other.on_end(
-                    JobEnd(status=CommandStatus.REJECTED, error="a stop was asked for after it")
-                )
-            self._gate_open = False
             if self._job is not None and self._job.kind is CommandKind.START:
-                self._end_job(JobEnd(status=CommandStatus.FAILED, error="a stop was asked for"))
-                self._sequence = None
-            self._jobs.appendleft(job)
-        else:
-            self._jobs.append(job)
+                self._end_job(failed("a stop was asked for"))
+            if not isinstance(self._sequencer.sequence, SafeStop):
+                self._sequencer.drop()
+        self._inbox.put(job)
         self._bell.ring()
+
+    def emergency_stop(self, job: Job) -> None:
+        """Zero and disable now, ahead of everything and of an exchange in flight."""
+        self._inbox.reject_all(ESTOP)
+        self._end_job(failed(ESTOP))
+        self._job = job
+        job.start()
+        self._begin_stop(at_once=True)
+        if self._in_exchange and self._task is not None:
+            self._cut_off = True
+            self._task.cancel()
+        self._bell.ring()
+
+    def reconnect(self, transport: Transport, points: PlantPoints) -> PlantPoints:
+        """Speak to another endpoint from now on; returns the old one, which is the caller's."""
+        old = self._points
+        self._connect(transport, points)
+        self._publish()
+        return old
+
+    def _connect(self, transport: Transport, points: PlantPoints) -> None:
+        self._transport = transport
+        self._points = points
+        self._meter = Meter(points.registers)
+        self._setpoint = SetpointKeeper(
+            self._spec,
+            points.registers,
+            self._clock,
+            period_s=self._cadence.dispatch_ns / NS_PER_S,
+            measurement_period_s=self._cadence.measurement_ns / NS_PER_S,
+        )
 
     # The loop --------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Own the plant until cancelled."""
+        self._task = asyncio.current_task()
+        self._publish()
         try:
             while True:
                 await self._bell.wait_until(self._next_ns())
@@ -133,147 +145,193 @@ class PlantLoop:
 
     def after_failure(self, error: Exception) -> None:
         """Forget what was under way after a defect: nothing is known, the plant must be stopped."""
-        if self._job is not None:
-            self._end_job(JobEnd(status=CommandStatus.FAILED, error=f"internal error: {error}"))
-        self._gate_open, self._sequence, self._stop_pending = False, None, True
+        self._gate_open, self._stop_pending = False, True
         self._phase = Phase.UNKNOWN
+        self._sequencer.drop()
         self._setpoint.forget()
-        self._publish()
+        self._end_job(failed(f"internal error: {error}"))
 
     def _next_ns(self) -> int:
         step_ns = self._cadence.next_due_ns()
-        return step_ns if self._sequence is None else min(step_ns, self._sequence_due_ns)
+        if self._sequencer.sequence is None:
+            return step_ns
+        return min(step_ns, self._sequencer.due_ns)
 
     async def _turn(self) -> None:
-        while self._sequence is None and self._jobs:
-            self._job = self._jobs.popleft()
-            self._job.on_start()
-            await self._begin(self._job)
-        if self._sequence is not None and self._clock.monotonic_ns() >= self._sequence_due_ns:
-            await self._advance(self._sequence)
-        self._follow_wall_clock()
+        """Take jobs, see what is due, and do it in one exchange."""
+        self._take_jobs()
+        self._parts.record.follow_wall_clock(self._cadence)
         step = self._cadence.take()
-        if step is not None:
-            await self._step(step)
-
-    def _follow_wall_clock(self) -> None:
-        jump_ns = self._cadence.jump_ns()
-        if not jump_ns:
-            return
-        session = self._parts.recorder.session(self._spec.id)
-        if session is not None and jump_ns < 0:
-            return  # row times never go back: the old time line stays until the session ends
-        log.warning("plant=%s the wall clock stepped by %.3f s", self._spec.id, jump_ns / NS_PER_S)
-        self._cadence.anchor()
-        if session is not None:
-            self._parts.recorder.close_session(self._spec.id)
-            self._parts.recorder.open_session(self._spec.id, session.name)
-
-    async def _step(self, step: Step) -> None:
-        writes: dict[str, float] = {}
-        if step.dispatch_at is not None:
-            self._parts.lateness.add(self._clock.monotonic_ns() - step.due_ns, step.missed)
-            if self._phase is Phase.RUNNING and self._sequence is None:
-                writes = self._dispatch(step)
-        if step.measure_at is None and not writes:
-            return
+        if step is not None and step.dispatch_at is not None:
+            self._parts.record.note_lateness(step, self._cadence.dispatch_ns)
+        if step is not None and self._stop_pending and self._sequencer.sequence is None:
+            self._begin_stop(at_once=self._stop_at_once)
+        sequences = self._next_of_sequence()
+        writes = self._dispatch(step) if sequences is None else sequences
+        is_measured = step is not None and step.measure_at is not None
+        if sequences is None and not writes and not is_measured:
+            return self._after_gate(None)
+        phase = self._phase
         outcome = await self._exchange(writes)
-        if step.measure_at is not None:
-            row = Row(step.measure_at, self._meter.row(outcome.values))
-            self._parts.memory.add(self._spec.id, row)
-            if self._parts.recorder.session(self._spec.id) is not None:
-                self._parts.recorder.add(self._spec.id, row)
-            if self._stop_pending and outcome.link_ok and self._sequence is None:
-                self._begin_stop()
+        if step is not None and step.measure_at is not None:
+            self._parts.record.keep(step.measure_at, self._meter.row(outcome.values))
+        if sequences is None and phase is Phase.RUNNING:
+            self._after_gate(outcome)
+        return None
+
+    async def _exchange(self, writes: dict[str, float]) -> Outcome:
+        """One exchange with the plant; a write that is cut off is unknown, not failed."""
+        decided_ns = self._clock.monotonic_ns()
+        before = self._meter.measurement
+        outcome = Outcome(values={}, written=None, link_ok=False, error=f"cut off by an {ESTOP}")
+        self._in_exchange = True
+        try:
+            outcome = await self._points.exchange(writes)
+        except asyncio.CancelledError:
+            if not self._cut_off or self._task is None:
+                raise
+            self._cut_off = False
+            self._task.uncancel()
+        finally:
+            self._in_exchange = False
+            self._setpoint.is_written(writes, _WRITE_STATUS[outcome.written])
+        now_ns = self._clock.monotonic_ns()
+        foreign_write = self._setpoint.read_back(outcome.values, wrote=bool(writes))
+        is_live = self._phase in {Phase.RUNNING, Phase.STOPPING}
+        self._meter.take(outcome.values, at=self._clock.now(), now_ns=now_ns, running=is_live)
+        if outcome.written:
+            self._parts.ledger.wrote(
+                writes,
+                from_p_kw=None if before is None else before.battery_active_power_kw,
+                decided_ns=decided_ns,
+                written_ns=decided_ns,
+                acked_ns=outcome.acked_ns,
+            )
+        is_confirmed = self._setpoint.status is WriteStatus.CONFIRMED
+        self._parts.ledger.read(outcome.values, is_confirmed=is_confirmed, now_ns=now_ns)
+        self._sequencer.saw(outcome)
+        self._act_on(outcome, foreign_write=foreign_write)
+        return outcome
+
+    def _act_on(self, outcome: Outcome, *, foreign_write: bool) -> None:
+        verdict = self._watch.look(
+            outcome,
+            phase=self._phase,
+            failures=self._points.failures,
+            status=self._setpoint.status,
+            foreign_write=foreign_write,
+            now_ns=self._clock.monotonic_ns(),
+        )
+        enable = outcome.values.get(PointName.ENABLE)
+        if self._sequencer.sequence is None and self._phase is Phase.STOPPED and enable:
+            self._found_enabled, self._phase = True, Phase.UNKNOWN
+        elif self._sequencer.sequence is None and self._found_enabled and enable == 0:
+            self._found_enabled, self._phase = False, Phase.STOPPED
+        self._parts.say(AlarmKind.FOUND_ENABLED, "" if self._found_enabled else None)
+        if verdict.foreign_hold and self._gate_open:
+            log.error("plant=%s gate closed: others write its setpoint", self._spec.id)
+            self._gate_open, self._dispatch_at_once = False, True
+        if verdict.self_disabled:
+            self._parts.say(AlarmKind.SELF_DISABLED, "")
+            self._self_disabled, self._phase = True, Phase.UNKNOWN
+            self._begin_stop(at_once=True)
 
     # Dispatch --------------------------------------------------------------------------------
 
     def _dispatch(self, step: Step | None) -> dict[str, float]:
-        """Decide, and return what must be written for it (nothing when the plant holds it)."""
+        """Decide when it is time to; what must be written for it."""
+        is_due = self._dispatch_at_once or (step is not None and step.dispatch_at is not None)
+        if self._phase is not Phase.RUNNING or not is_due:
+            return {}
+        self._dispatch_at_once = False
         now = self._clock.now()
         if step is not None and step.dispatch_at is not None and not self._cadence.jump_ns():
             now = step.dispatch_at
         soc_pu, soc_age_s = self._meter.soc(self._clock.monotonic_ns())
-        return self._setpoint.decide(
+        plan = self._parts.plan()
+        writes = self._setpoint.decide(
             now=now,
             gate_open=self._gate_open,
-            source=self._parts.source(),
-            base=self._schedule(),
+            source=plan.source,
+            base=plan.base,
+            overrides=plan.overrides,
+            stale_after_s=plan.stale_after_s,
             soc_pu=soc_pu,
             soc_age_s=soc_age_s,
         )
+        unknown = LimitName.SOC_UNKNOWN in self._setpoint.limited_by
+        self._parts.say(AlarmKind.SOC_UNKNOWN, "" if unknown else None)
+        return writes
 
-    async def _exchange(self, writes: dict[str, float]) -> Outcome:
-        """One exchange with the plant; a write that is cut off is unknown, not failed."""
-        now_ns = self._clock.monotonic_ns()
-        written: bool | None = None
-        try:
-            outcome = await self._points.exchange(writes)
-            written = outcome.written
-        finally:
-            self._setpoint.is_written(writes, _WRITE_STATUS[written])
-        self._setpoint.read_back(outcome.values)
-        self._meter.take(
-            outcome.values, at=self._clock.now(), now_ns=now_ns, running=self._gate_open
-        )
-        return outcome
+    def _after_gate(self, outcome: Outcome | None) -> None:
+        """End a pause or a dispatch command with what its exchange brought (None: not needed)."""
+        job = self._job
+        if job is None or job.kind not in {CommandKind.PAUSE, CommandKind.DISPATCH}:
+            return
+        if outcome is not None and outcome.written is not True and job.kind is CommandKind.PAUSE:
+            self._end_job(failed(f"the zero is not confirmed, it is written on: {outcome.error}"))
+        else:
+            self._end_job(DONE)
 
     # Commands --------------------------------------------------------------------------------
 
-    async def _begin(self, job: Job) -> None:
-        recorder, plant = self._parts.recorder, self._spec.id
+    def _take_jobs(self) -> None:
+        while self._job is None and self._sequencer.sequence is None:
+            self._job = self._inbox.take()
+            if self._job is None:
+                return
+            self._job.start()
+            self._begin(self._job)
+
+    def _begin(self, job: Job) -> None:
         match job.kind:
             case CommandKind.START:
-                await self._begin_start()
+                self._begin_start(job)
             case CommandKind.STOP:
-                self._begin_stop()
+                self._self_disabled = False
+                self._begin_stop(at_once=False)
             case CommandKind.DISPATCH | CommandKind.PAUSE:
-                await self._set_gate(is_open=job.kind is CommandKind.DISPATCH)
+                self._set_gate(is_open=job.kind is CommandKind.DISPATCH)
             case CommandKind.RECORD:
-                if recorder.session(plant) is None:
-                    recorder.open_session(plant, self._spec.name)
+                self._parts.record.begin()
                 self._end_job(DONE)
             case CommandKind.STOP_RECORDING:
-                recorder.close_session(plant)
+                self._parts.record.end()
                 self._end_job(DONE)
-            case CommandKind.FLEET_START | CommandKind.FLEET_STOP:
+            case _:
                 raise AssertionError(f"{job.kind} is not for one plant")
-            case never:
-                assert_never(never)
 
-    async def _begin_start(self) -> None:
+    def _begin_start(self, job: Job) -> None:
         if self._phase is Phase.RUNNING:
             return self._end_job(DONE)
-        if self._phase is not Phase.STOPPED or self._stop_pending:
-            return self._end_job(
-                JobEnd(
-                    status=CommandStatus.REJECTED,
-                    error=f"{self._spec.name} is {self._phase}; stop it first",
-                )
-            )
+        if self._phase is not Phase.STOPPED or not self._parts.in_service():
+            why = self._phase if self._parts.in_service() else "out of service"
+            return self._end_job(rejected(f"{self._spec.name} is {why}"))
         self._phase = Phase.STARTING
+        self._engaged = self._open_when_running = True
         self._setpoint.idle(Origin.NONE)
         self._publish()
-        job = self._job
-        await self._parts.before_start()
-        if self._job is not job:
-            return None  # a stop came meanwhile
-        self._take_up(
-            Start(
-                self._points.registers,
-                timeout_s=self._parts.timing.start_timeout_s,
-                now_ns=self._clock.monotonic_ns(),
-            )
-        )
+
+        def go_on() -> None:
+            if self._job is job:
+                timeout_s, now_ns = self._parts.timing.start_timeout_s, self._clock.monotonic_ns()
+                self._sequencer.begin(
+                    Start(self._points.registers, timeout_s=timeout_s, now_ns=now_ns)
+                )
+                self._bell.ring()
+
+        self._parts.prepare(go_on)
         return None
 
-    def _begin_stop(self) -> None:
-        self._gate_open = False
-        self._setpoint.idle(Origin.SAFE_STOP)
-        look_first = self._phase is Phase.STOPPED and not self._stop_pending
-        self._phase = Phase.STOPPING if self._job is not None else self._phase
+    def _begin_stop(self, *, at_once: bool) -> None:
         timing = self._parts.timing
-        self._take_up(
+        look_first = self._phase is Phase.STOPPED and not self._stop_pending and not at_once
+        if self._job is not None:
+            self._phase = Phase.STOPPING
+        self._gate_open = self._open_when_running = False
+        self._stop_at_once = at_once
+        self._setpoint.idle(Origin.SAFE_STOP)
+        self._sequencer.begin(
             SafeStop(
                 self._points.registers,
                 threshold_kw=timing.threshold_kw,
@@ -281,96 +339,92 @@ class PlantLoop:
                 timeout_s=timing.stop_timeout_s,
                 now_ns=self._clock.monotonic_ns(),
                 look_first=look_first,
+                at_once=at_once,
             )
         )
-
-    async def _set_gate(self, *, is_open: bool) -> None:
-        if self._phase is not Phase.RUNNING:
-            return self._end_job(
-                JobEnd(
-                    status=CommandStatus.REJECTED,
-                    error=f"{self._spec.name} is {self._phase}, not running",
-                )
-            )
-        self._gate_open = is_open
-        if writes := self._dispatch(None):
-            outcome = await self._exchange(writes)
-            if outcome.written is not True and not is_open:
-                error = f"the zero is not confirmed and is written again: {outcome.error}"
-                return self._end_job(JobEnd(status=CommandStatus.FAILED, error=error))
-        return self._end_job(DONE)
-
-    def _take_up(self, sequence: Sequence) -> None:
-        self._sequence = sequence
-        self._sequence_due_ns = self._clock.monotonic_ns()
-        self._last = None
         self._publish()
 
-    async def _advance(self, sequence: Sequence) -> None:
-        """Carry the sequence on until it waits or has ended."""
-        while self._sequence is sequence:
-            match sequence.next(self._seen()):
-                case Do(writes):
-                    self._last = await self._exchange(dict(writes))
-                    self._publish()
-                case Wait(until_ns):
-                    self._sequence_due_ns = until_ns
-                    return
-                case Finished() as end:
-                    self._sequence = None
-                    await self._after_sequence(sequence, end)
-                case never:
-                    assert_never(never)
+    def _set_gate(self, *, is_open: bool) -> None:
+        if self._phase is not Phase.RUNNING:
+            return self._end_job(rejected(f"{self._spec.name} is {self._phase}, not running"))
+        if is_open and self._gate_open:
+            return self._end_job(DONE)
+        self._gate_open = is_open
+        self._dispatch_at_once = True
+        self._parts.say(AlarmKind.RESTARTED, None)
+        return None
 
-    def _seen(self) -> Seen:
-        if self._last is None:
-            return Seen(now_ns=self._clock.monotonic_ns())
-        values = self._last.values
-        enable = values.get(PointName.ENABLE)
-        return Seen(
-            now_ns=self._clock.monotonic_ns(),
-            link_ok=self._last.link_ok,
-            error=self._last.error,
-            enabled=None if enable is None else enable != 0,
-            p_battery_kw=values.get(PointName.P_BATTERY),
-            q_battery_kvar=values.get(PointName.Q_BATTERY),
-            p_setpoint_kw=values.get(PointName.P_SETPOINT),
-            q_setpoint_kvar=values.get(PointName.Q_SETPOINT),
-        )
-
-    async def _after_sequence(self, sequence: Sequence, end: Finished) -> None:
+    def _next_of_sequence(self) -> dict[str, float] | None:
+        """What the sequence under way writes now; None when there is none, or it waits."""
+        sequence = self._sequencer.sequence
+        action = self._sequencer.next()
+        if not isinstance(action, Finished):
+            return action
         log.info(
             "plant=%s %s ended result=%s%s",
             self._spec.id,
-            "start" if isinstance(sequence, Start) else "safe stop",
-            end.result,
-            "" if end.error is None else f": {end.error}",
+            type(sequence).__name__,
+            action.result,
+            "" if action.error is None else f": {action.error}",
         )
-        if isinstance(sequence, Start):
-            self._phase = Phase.RUNNING if end.error is None else Phase.UNKNOWN
-            self._stop_pending = end.error is not None and not end.result["disabled"]
+        if isinstance(sequence, SafeStop):
+            self._after_stop(action)
+        elif isinstance(sequence, Start):
+            self._after_start(action)
         else:
-            stopped = end.result["disable_ok"]
-            self._phase = Phase.STOPPED if stopped else Phase.UNKNOWN
-            self._stop_pending = not stopped
-        status = CommandStatus.DONE if end.error is None else CommandStatus.FAILED
-        self._end_job(JobEnd(status=status, result=end.result, error=end.error))
+            self._phase = Phase.RUNNING if action.result["enabled"] else Phase.STOPPED
+        self._engaged = self._phase is not Phase.STOPPED
         if self._phase is Phase.RUNNING:
-            self._gate_open = True
-            self._meter.reset_energy()
-            if writes := self._dispatch(None):
-                await self._exchange(writes)
+            self._gate_open = self._open_when_running
+            self._dispatch_at_once = True
+        ended = DONE if action.error is None else failed(action.error)
+        self._end_job(replace(ended, result=action.result))
+        return None
+
+    def _after_start(self, end: Finished) -> None:
+        self._parts.say(AlarmKind.START_FAILED, end.error)
+        self._phase = Phase.RUNNING if end.error is None else Phase.UNKNOWN
+        self._stop_pending = end.error is not None and not end.result["disabled"]
+        self._meter.reset_energy()
+        guarded = (
+            self._transport is Transport.LOCAL
+            or self._spec.setpoint.revert_s is not None
+            or OptionalPoint.HEARTBEAT in self._points.registers.points
+        )
+        self._parts.say(AlarmKind.NO_WATCHDOG, None if guarded or end.error is not None else "")
+
+    def _after_stop(self, end: Finished) -> None:
+        stopped, reached = end.result["disable_ok"], end.result["threshold_reached"]
+        link_ok = self._points.failures == 0
+        say, why = self._parts.say, end.error
+        say(AlarmKind.STOP_PENDING, None if stopped else why)
+        say(AlarmKind.DISABLE_FAILED, why if link_ok and not stopped else None)
+        say(AlarmKind.STOP_NOT_REACHED, why if stopped and not reached else None)
+        self._stop_pending = not stopped
+        self._phase = Phase.STOPPED if stopped and not self._self_disabled else Phase.UNKNOWN
+        if self._phase is Phase.STOPPED:
+            for kind in _OVER_WHEN_STOPPED:
+                say(kind, None)
 
     def _end_job(self, end: JobEnd) -> None:
         job, self._job = self._job, None
         if job is not None:
             self._publish()
-            job.on_end(end)
+            job.end(end)
 
     # The state -------------------------------------------------------------------------------
 
     def _publish(self) -> None:
-        session = self._parts.recorder.session(self._spec.id)
+        session = self._parts.record.session
+        control = Control(
+            engaged=self._engaged,
+            dispatching=self._gate_open or self._open_when_running,
+            recording=session is not None,
+            stop_pending=self._stop_pending,
+        )
+        if control != self._control:
+            self._control = control
+            self._parts.remember(control)
         self._parts.board.publish_plant(
             self._spec.id,
             PlantState(
@@ -378,19 +432,26 @@ class PlantLoop:
                 phase=self._phase,
                 dispatching=self._gate_open and self._phase is Phase.RUNNING,
                 recording=session is not None,
-                in_service=self._spec.in_service,
+                in_service=self._parts.in_service(),
                 limits=self._spec.nameplate,
                 measurement=self._meter.measurement,
-                setpoint=self._setpoint.shown(self._schedule()),
+                setpoint=self._setpoint.shown(self._parts.plan().base, self._points.write_counts),
                 link=self._points.health(),
                 session=session,
             ),
         )
 
 
-_OVERTAKEN = frozenset({CommandKind.START, CommandKind.DISPATCH, CommandKind.PAUSE})
 _WRITE_STATUS = {
     True: WriteStatus.PENDING,
     False: WriteStatus.REFUSED,
     None: WriteStatus.UNKNOWN,
 }
+# What a plant that is stopped does not have any more.
+_OVER_WHEN_STOPPED = (
+    AlarmKind.START_FAILED,
+    AlarmKind.SELF_DISABLED,
+    AlarmKind.RESTARTED,
+    AlarmKind.NO_WATCHDOG,
+    AlarmKind.SOC_UNKNOWN,
+)

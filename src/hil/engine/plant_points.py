@@ -1,6 +1,7 @@
 """The owner's side of a link: points in, measurement and health out."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from hil.domain.plant import Endpoint
 from hil.domain.registers import DoesNotFit
 from hil.domain.snapshot import Link, LinkStatus
 from hil.engine.cadence import NS_PER_S
-from hil.ports import Clock, PlantLink
+from hil.ports import Clock, LinkProblem, PlantLink
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +27,14 @@ class Outcome:
 
     `values` are the decoded points (None: not known), empty when nothing was read. `written` is
     True when every write was acknowledged, False when one was refused, None when it is unknown.
+    `acked_ns` is when the last write was answered, None without one.
     """
 
     values: Mapping[str, float | None]
     written: bool | None
     link_ok: bool
     error: str | None
+    acked_ns: int | None = None
 
 
 class PlantPoints:
@@ -52,8 +55,9 @@ class PlantPoints:
         self._reads = tuple(block.request for block in self._blocks)
         self._status: LinkStatus | None = None
         self._ok_ns: int | None = None
-        self._failures = 0
+        self.failures = 0
         self._error: str | None = None
+        self.write_counts: Counter[str] = Counter()
 
     async def exchange(self, writes: Mapping[str, float]) -> Outcome:
         """Write these points in order, then read every point."""
@@ -61,20 +65,34 @@ class PlantPoints:
             requests = self.registers.write_requests(writes, function=self._quirks.write_function)
         except DoesNotFit as refused:
             return Outcome(values={}, written=False, link_ok=True, error=str(refused))
-        exchange = await self._link.exchange((*requests, *self._reads), within_s=self._within_s)
-        acknowledged = exchange.responses[: len(requests)]
-        read = exchange.responses[len(requests) :]
+        deadline_ns = self._clock.monotonic_ns() + int(self._within_s * NS_PER_S)
+        acked_ns: int | None = None
+        acknowledged: tuple[Response, ...] = ()
+        problem: LinkProblem | None = None
+        if requests:
+            wrote = await self._link.exchange(requests, within_s=self._within_s)
+            acknowledged, problem = wrote.responses, wrote.problem
+            acked_ns = None if problem is not None else self._clock.monotonic_ns()
+        read: tuple[Response, ...] = ()
+        left_s = (deadline_ns - self._clock.monotonic_ns()) / NS_PER_S
+        if problem is None and left_s > 0:
+            exchange = await self._link.exchange(self._reads, within_s=left_s)
+            read, problem = exchange.responses, exchange.problem
         why = _refusal(requests, acknowledged) or _refusal(self._reads, read)
-        if exchange.problem is None:
+        if problem is None:
             self._is_ok(why, wrote=bool(requests))
         else:
-            why = exchange.problem.text
-            self._is_lost(exchange.problem.status, why)
+            why = problem.text
+            self._is_lost(problem.status, why)
+        written = _is_written(len(requests), acknowledged)
+        if requests and written:
+            self.write_counts.update(list(writes))
         return Outcome(
             values=self._decoded(read),
-            written=_is_written(len(requests), acknowledged),
-            link_ok=exchange.problem is None,
+            written=written,
+            link_ok=problem is None,
             error=why,
+            acked_ns=acked_ns,
         )
 
     def _decoded(self, responses: tuple[Response, ...]) -> dict[str, float | None]:
@@ -85,7 +103,7 @@ class PlantPoints:
         return values
 
     def health(self) -> Link:
-        """The link as the state shows it."""
+        """The link as the state shows it; `age_s` is the time since the last answer."""
         age_s = (
             None
             if self._ok_ns is None
@@ -94,7 +112,7 @@ class PlantPoints:
         return Link(
             status=self._status,
             age_s=age_s,
-            consecutive_failures=self._failures,
+            consecutive_failures=self.failures,
             last_error=self._error,
         )
 
@@ -103,25 +121,25 @@ class PlantPoints:
         await self._link.close()
 
     def _is_ok(self, error: str | None, *, wrote: bool) -> None:
-        if self._failures or wrote or error is not None:
+        if self.failures or wrote or error is not None:
             self._error = error  # a refused write stays named until the next write
-        if self._failures:
+        if self.failures:
             age_s = self.health().age_s
             log.warning(
                 "plant=%s link back after=%s failures=%d",
                 self._plant,
                 "never read before" if age_s is None else f"{age_s:.1f}s",
-                self._failures,
+                self.failures,
             )
         self._status = LinkStatus.OK
         self._ok_ns = self._clock.monotonic_ns()
-        self._failures = 0
+        self.failures = 0
 
     def _is_lost(self, status: LinkStatus, text: str) -> None:
-        if not self._failures:
+        if not self.failures:
             log.warning("plant=%s link lost status=%s: %s", self._plant, status, text)
         self._status = status
-        self._failures += 1
+        self.failures += 1
         self._error = text
 
 

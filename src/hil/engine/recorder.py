@@ -3,7 +3,6 @@
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hil.domain.plant import PlantId
@@ -18,17 +17,15 @@ log = logging.getLogger(__name__)
 ROWS_WAITING_MAX = 43_200
 
 
-@dataclass(slots=True)
-class _Session:
-    info: SessionInfo
-    first: bool = True
-
-
 class Recorder:
     """Owns every recording session and the rows that are not yet on disk.
 
+    The order of rows in time is the sink's to keep: it writes none twice and none that lies before
+    what is written.
+
     Args:
         new_uid: Gives the uid of a new session.
+        on_failing: Told why recordings cannot be written, and None when they can be again.
     """
 
     def __init__(
@@ -39,17 +36,20 @@ class Recorder:
         flush_period_s: float,
         row_period_s: float,
         new_uid: Callable[[], str],
+        on_failing: Callable[[str | None], None],
     ) -> None:
         self._sink = sink
         self._clock = clock
         self._flush_ns = int(flush_period_s * NS_PER_S)
         self._gap = timedelta(seconds=row_period_s)
         self._new_uid = new_uid
-        self._sessions: dict[PlantId, _Session] = {}
+        self._on_failing = on_failing
+        self._sessions: dict[PlantId, SessionInfo] = {}
+        self._begun: set[PlantId] = set()
         self._newest: dict[PlantId, datetime] = {}
         self._waiting: dict[PlantId, deque[Row]] = {}
         self._lost_rows = 0
-        self._failing = False
+        self._is_failing = False
 
     def open_session(self, plant: PlantId, name: str) -> SessionInfo:
         """Begin a session; its boundary is written with its first row."""
@@ -58,38 +58,33 @@ class Recorder:
         info = SessionInfo(
             uid=self._new_uid(), name=name, file=self._sink.file_name(plant, now), since=now
         )
-        self._sessions[plant] = _Session(info)
+        self._sessions[plant] = info
         return info
 
     def session(self, plant: PlantId) -> SessionInfo | None:
         """The session under way."""
-        session = self._sessions.get(plant)
-        return None if session is None else session.info
+        return self._sessions.get(plant)
+
+    def newest(self, plant: PlantId) -> datetime | None:
+        """The time of the last row of this run, also after its session has ended."""
+        return self._newest.get(plant)
 
     def add(self, plant: PlantId, row: Row) -> None:
-        """Keep a row of the session under way; row times never go back."""
-        session = self._sessions[plant]
-        newest = self._newest.get(plant)
-        if newest is not None and row.at <= newest:
-            return
-        if session.first:
-            session.first = False
+        """Keep a row of the session under way."""
+        assert plant in self._sessions, plant
+        if plant not in self._begun:
+            self._begun.add(plant)
             self._put(plant, Row(row.at - self._gap, None))
         self._put(plant, row)
+        self._newest[plant] = row.at
 
     def close_session(self, plant: PlantId) -> None:
         """End the session under way, if there is one, with its boundary."""
-        session = self._sessions.pop(plant, None)
-        if session is not None and not session.first:
+        if self._sessions.pop(plant, None) is not None and plant in self._begun:
+            self._begun.remove(plant)
             self._put(plant, Row(self._newest[plant] + self._gap, None))
 
     def _put(self, plant: PlantId, row: Row) -> None:
-        newest = self._newest.get(plant)
-        if newest is not None and row.at <= newest:
-            # The boundary of the session before: two boundaries at one instant are one.
-            assert row.values is None, row
-            return
-        self._newest[plant] = row.at
         rows = self._waiting.setdefault(plant, deque())
         if len(rows) >= ROWS_WAITING_MAX:
             rows.popleft()
@@ -113,13 +108,15 @@ class Recorder:
         try:
             await self._sink.append(batch)
         except OSError as error:
-            if not self._failing:
-                log.error("recording cannot be written and waits in memory: %s", error)
-            self._failing = True
+            if not self._is_failing:
+                log.error("recordings cannot be written and wait in memory: %s", error)
+                self._on_failing(str(error))
+            self._is_failing = True
             return
-        if self._failing:
-            log.warning("recording is written again lost_rows=%d", self._lost_rows)
-        self._failing, self._lost_rows = False, 0
+        if self._is_failing:
+            log.warning("recordings are written again lost_rows=%d", self._lost_rows)
+            self._on_failing(None)
+        self._is_failing, self._lost_rows = False, 0
         for plant, rows in batch.items():
             waiting = self._waiting[plant]
             for row in rows:

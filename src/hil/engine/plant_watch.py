@@ -1,0 +1,116 @@
+"""Looks at every reading of a plant for what must be said or acted upon."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hil.domain.alarms import AlarmKind
+from hil.domain.phase import Phase
+from hil.domain.plant import Nameplate
+from hil.domain.signals import PointName
+from hil.domain.snapshot import WriteStatus
+from hil.engine.cadence import NS_PER_S
+from hil.engine.plant_points import Outcome
+
+# So many exchanges in a row without an answer are a lost link, not a hiccup.
+LINK_LOST_AFTER = 3
+# A running plant that reads disabled so often has disabled itself.
+DISABLED_READINGS = 2
+# So many foreign writes within this time close the gate.
+FOREIGN_WRITES_MAX = 3
+FOREIGN_WRITES_NS = 60 * NS_PER_S
+# A step of the state of charge beyond twice what rated power explains, and these, is a jump.
+SOC_JUMP_PU = 0.02
+
+Say = Callable[[AlarmKind, str | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the owner must do about a reading."""
+
+    self_disabled: bool = False
+    foreign_hold: bool = False
+
+
+NOTHING = Verdict()
+
+
+class PlantWatch:
+    """Remembers what it needs of earlier readings, and raises and clears the plant's alarms."""
+
+    def __init__(self, nameplate: Nameplate, say: Say) -> None:
+        self._nameplate = nameplate
+        self._say = say
+        self._disabled_readings = 0
+        self._foreign_ns: deque[int] = deque(maxlen=FOREIGN_WRITES_MAX)
+        self._soc: tuple[float, int] | None = None
+
+    def look(
+        self,
+        outcome: Outcome,
+        *,
+        phase: Phase,
+        failures: int,
+        status: WriteStatus,
+        foreign_write: bool,
+        now_ns: int,
+    ) -> Verdict:
+        """Say what this exchange shows; returns what must be done about it.
+
+        Args:
+            phase: Of the plant during the exchange.
+            failures: Exchanges without an answer in a row.
+            status: Of the last write of the setpoint.
+            foreign_write: The setpoint register changed without our write.
+        """
+        lost = failures >= LINK_LOST_AFTER
+        if lost or outcome.link_ok:
+            self._say(AlarmKind.LINK_LOST, outcome.error or "" if lost else None)
+        if not outcome.values:
+            return NOTHING
+        self._look_at_write(status, outcome.error)
+        self._look_at_soc(outcome.values.get(PointName.SOC), now_ns)
+        is_off = phase is Phase.RUNNING and outcome.values.get(PointName.ENABLE) == 0
+        self._disabled_readings = self._disabled_readings + 1 if is_off else 0
+        return Verdict(
+            self_disabled=self._disabled_readings == DISABLED_READINGS,
+            foreign_hold=self._look_for_foreign_writes(foreign_write, now_ns),
+        )
+
+    def _look_at_write(self, status: WriteStatus, error: str | None) -> None:
+        reasons: Mapping[WriteStatus, AlarmKind] = {
+            WriteStatus.REFUSED: AlarmKind.WRITE_REFUSED,
+            WriteStatus.CLAMPED: AlarmKind.WRITE_CLAMPED,
+            WriteStatus.LOST: AlarmKind.WRITE_LOST,
+        }
+        if status in {WriteStatus.PENDING, WriteStatus.UNKNOWN}:
+            return
+        for seen, kind in reasons.items():
+            self._say(kind, (error or "") if status is seen else None)
+
+    def _look_at_soc(self, soc_pu: float | None, now_ns: int) -> None:
+        if soc_pu is None:
+            return
+        if self._soc is not None:
+            before_pu, before_ns = self._soc
+            hours = (now_ns - before_ns) / NS_PER_S / 3600
+            rated_kw = max(self._nameplate.p_max_kw, -self._nameplate.p_min_kw)
+            room_pu = SOC_JUMP_PU + 2 * rated_kw * hours / self._nameplate.capacity_kwh
+            jumped = abs(soc_pu - before_pu) > room_pu
+            self._say(
+                AlarmKind.SOC_JUMP, f"from {before_pu:.4f} to {soc_pu:.4f}" if jumped else None
+            )
+        self._soc = (soc_pu, now_ns)
+
+    def _look_for_foreign_writes(self, foreign_write: bool, now_ns: int) -> bool:
+        if foreign_write:
+            self._foreign_ns.append(now_ns)
+            self._say(AlarmKind.FOREIGN_WRITER, "")
+        elif not self._foreign_ns or now_ns - self._foreign_ns[-1] > FOREIGN_WRITES_NS:
+            self._say(AlarmKind.FOREIGN_WRITER, None)
+        return (
+            foreign_write
+            and len(self._foreign_ns) == FOREIGN_WRITES_MAX
+            and now_ns - self._foreign_ns[0] <= FOREIGN_WRITES_NS
+        )

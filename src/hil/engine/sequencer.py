@@ -1,0 +1,66 @@
+"""Carries a start or a stop on, one exchange at a time."""
+
+from typing import assert_never
+
+from hil.domain.safe_stop import Do, Finished, Seen, Sequence, Wait
+from hil.domain.signals import PointName
+from hil.engine.plant_points import Outcome
+from hil.ports import Clock
+
+
+class Sequencer:
+    """The sequence under way, when it wants to be asked, and what it has seen."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last: Outcome | None = None
+        self.sequence: Sequence | None = None
+        self.due_ns = 0
+
+    def begin(self, sequence: Sequence) -> None:
+        """Take up a sequence in place of the one under way."""
+        self.sequence = sequence
+        self.due_ns = self._clock.monotonic_ns()
+        self._last = None
+
+    def drop(self) -> None:
+        """Give up the sequence under way."""
+        self.sequence = None
+
+    def saw(self, outcome: Outcome) -> None:
+        """Hand it the newest exchange; it is asked again at once."""
+        self._last = outcome
+        self.due_ns = self._clock.monotonic_ns()
+
+    def next(self) -> dict[str, float] | Finished | None:
+        """What to write now (and read after it), how it ended, or None while it waits."""
+        if self.sequence is None:
+            return None
+        match self.sequence.next(self._seen()):
+            case Do(writes):
+                return dict(writes)
+            case Wait(until_ns):
+                self.due_ns = until_ns
+                return None
+            case Finished() as end:
+                self.sequence = None
+                return end
+            case never:
+                assert_never(never)
+
+    def _seen(self) -> Seen:
+        now_ns = self._clock.monotonic_ns()
+        if self._last is None:
+            return Seen(now_ns=now_ns)
+        values = self._last.values
+        enable = values.get(PointName.ENABLE)
+        return Seen(
+            now_ns=now_ns,
+            link_ok=self._last.link_ok,
+            error=self._last.error,
+            enabled=None if enable is None else enable != 0,
+            p_battery_kw=values.get(PointName.P_BATTERY),
+            q_battery_kvar=values.get(PointName.Q_BATTERY),
+            p_setpoint_kw=values.get(PointName.P_SETPOINT),
+            q_setpoint_kvar=values.get(PointName.Q_SETPOINT),
+        )
