@@ -18,6 +18,7 @@ from hil.adapters.data_directory import DataDirectory, listen_tcp
 from hil.adapters.emulator_control import ControlClient, EmulatorControlServer
 from hil.adapters.modbus_client import TcpLink
 from hil.adapters.modbus_server import ModbusServer
+from hil.adapters.sqlite_store import SqliteStore
 from hil.adapters.system_clock import SystemClock
 from hil.config.model import Config
 from hil.config.unmet import passed_over, refusals
@@ -31,18 +32,21 @@ from hil.domain.site_day import day_range
 from hil.domain.snapshot import PlantState
 from hil.emulation.fleet import EmulatedFleet
 from hil.engine.cadence import NS_PER_S, Bell
-from hil.engine.engine import Engine, EngineSettings
-from hil.engine.meter import extra_signals
+from hil.engine.engine import Engine
+from hil.engine.fleet import LinkOf
+from hil.engine.settings import EngineSettings
 from hil.engine.supervisor import Supervisor
-from hil.ports import Clock, EmulatorControl, PlantLink
+from hil.ports import Clock, EmulatorControl, StateStore
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
 from hil.virtual.memory_link import MemoryLink
+from hil.virtual.memory_store import MemoryStore
 from hil.web.app import WebSettings, make_app
 from hil.web.server import Server
 
 log = logging.getLogger(__name__)
 
+STATE_NAME = "hil.sqlite"
 # Between two looks at a rehearsal's progress, in virtual time.
 PROGRESS_EVERY_NS = 600 * NS_PER_S
 # A rehearsal's files need only be whole at its end; a sync every few virtual seconds would take
@@ -89,7 +93,7 @@ class Live:
             if self._parts.emulation:
                 await self._start_emulation(specs)
             if directory is not None:
-                self._start_engine(specs, directory)
+                await self._start_engine(specs, directory)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -119,32 +123,26 @@ class Live:
         await control.start(self._config.emulation.control_port)
         self._stack.push_async_callback(control.close)
 
-    def _start_engine(self, specs: tuple[PlantSpec, ...], directory: DataDirectory) -> None:
+    async def _start_engine(self, specs: tuple[PlantSpec, ...], directory: DataDirectory) -> None:
         config = self._config
         listeners = [directory.listen()]
         self._stack.callback(listeners[0].close)
         if self._parts.web:
             listeners.append(listen_tcp(config.web.host, config.web.port, what="the page"))
             self._stack.callback(listeners[1].close)
-        links = {
-            spec.id: TcpLink(
-                spec.endpoints[Transport(config.startup.transport)].main,
-                timeout_s=config.timing.modbus_timeout_s,
-            )
-            for spec in specs
-        }
+        timeout_s = config.timing.modbus_timeout_s
         self.engine = build_engine(
             config,
             specs,
-            links,
+            lambda spec, transport: TcpLink(spec.endpoints[transport].main, timeout_s=timeout_s),
             self._clock,
             directory=directory.path,
+            store=SqliteStore(directory.path / config.recording.directory / STATE_NAME),
             emulator=ControlClient(config.emulation.control_port),
             draw=random.SystemRandom(),
-            flush_period_s=config.recording.flush_period_s,
         )
         self._stack.push_async_callback(self.engine.close)
-        self.engine.start()
+        await self.engine.start()
         app = make_app(self.engine, clock=self._clock, settings=self._web_settings())
 
         async def serve() -> None:
@@ -191,35 +189,16 @@ def emulated_fleet(config: Config, specs: tuple[PlantSpec, ...], clock: Clock) -
     )
 
 
-def build_engine(
-    config: Config,
-    specs: tuple[PlantSpec, ...],
-    links: Mapping[PlantId, PlantLink],
-    clock: Clock,
-    *,
-    directory: Path,
-    emulator: EmulatorControl,
-    draw: random.Random,
-    flush_period_s: float,
-) -> Engine:
-    """An engine over these links, with its recordings below the directory.
-
-    Args:
-        draw: Where ids come from.
-    """
-    transport = Transport(config.startup.transport)
-    sink = CsvRecordings(
-        directory / config.recording.directory,
-        zone=ZoneInfo(config.site.timezone),
-        columns_extra={
-            spec.id: extra_signals(spec.endpoints[transport].registers) for spec in specs
-        },
-    )
-    settings = EngineSettings(
+def engine_settings(config: Config) -> EngineSettings:
+    """What the engine is told of the configuration."""
+    api = config.schedule_api
+    return EngineSettings(
         site=site_info(config),
         source=Source(config.startup.source),
-        transport=transport,
-        posting_enabled=config.schedule_api is not None and config.schedule_api.posting.enabled,
+        transport=Transport(config.startup.transport),
+        posting_enabled=api is not None and api.posting.enabled,
+        has_api=False,
+        stale_after_s=None if api is None else api.schedule_period_min * 60,
         dispatch_period_s=config.timing.dispatch_period_s,
         measurement_period_s=config.timing.measurement_period_s,
         modbus_timeout_s=config.timing.modbus_timeout_s,
@@ -227,16 +206,42 @@ def build_engine(
         stop_timeout_s=config.safe_stop.timeout_s,
         threshold_kw=config.safe_stop.threshold_kw,
         threshold_kvar=config.safe_stop.threshold_kvar,
-        flush_period_s=flush_period_s,
+        flush_period_s=config.recording.flush_period_s,
         initial_soc_pu=config.startup.initial_soc_pu,
         soc_from_recording=config.startup.soc_from_recording,
+        resume=config.startup.resume == "resume",
+        resume_max_age_s=config.startup.resume_max_age_s,
         version=__version__,
     )
+
+
+def build_engine(
+    config: Config,
+    specs: tuple[PlantSpec, ...],
+    link_of: LinkOf,
+    clock: Clock,
+    *,
+    directory: Path,
+    store: StateStore,
+    emulator: EmulatorControl,
+    draw: random.Random,
+) -> Engine:
+    """An engine over these links, with its recordings below the directory.
+
+    Args:
+        draw: Where ids come from.
+    """
+    sink = CsvRecordings(
+        directory / config.recording.directory,
+        zone=ZoneInfo(config.site.timezone),
+        columns_extra={spec.id: spec.extra_signals for spec in specs},
+    )
     return Engine(
-        settings,
+        engine_settings(config),
         specs,
-        links,
+        link_of,
         sink,
+        store,
         clock,
         emulator=emulator,
         new_id=lambda: f"{draw.getrandbits(64):016x}",
@@ -280,6 +285,7 @@ async def _rehearse(
 ) -> Summary:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
+    config = _for_rehearsal(config)
     zone = ZoneInfo(config.site.timezone)
     start, _ = day_range(day, zone)
     _, end = day_range(day + timedelta(days=days - 1), zone)
@@ -289,21 +295,18 @@ async def _rehearse(
     engine = build_engine(
         config,
         specs,
-        {
-            spec.id: MemoryLink(
-                fleet.plants[spec.id].handle, timeout_s=config.timing.modbus_timeout_s
-            )
-            for spec in specs
-        },
+        lambda spec, _: MemoryLink(
+            fleet.plants[spec.id].handle, timeout_s=config.timing.modbus_timeout_s
+        ),
         clock,
         directory=out,
+        store=MemoryStore(),
         emulator=fleet,
         draw=random.Random(f"{seed}/ids"),  # noqa: S311 - ids of a rehearsal, to be the same again
-        flush_period_s=REHEARSAL_FLUSH_S,
     )
+    await engine.start()
     for plant, schedule in schedules.items():
-        engine.put_manual_schedule(plant, schedule, by="rehearsal")
-    engine.start()
+        await engine.put_manual_schedule(plant, schedule, by="rehearsal")
     started = engine.submit(CommandKind.FLEET_START, None, by="rehearsal")
     # The step at the end of the last day belongs to the next one.
     end_ns = int((end - start) / timedelta(microseconds=1)) * 1_000 - NS_PER_S // 1_000
@@ -325,6 +328,13 @@ async def _rehearse(
         seed=seed,
         plants={plant: _plant_summary(state) for plant, state in last.plants.items()},
     )
+
+
+def _for_rehearsal(config: Config) -> Config:
+    """The same bench against its emulated plants, writing to disk rarely."""
+    startup = config.startup.model_copy(update={"transport": "local"})
+    recording = config.recording.model_copy(update={"flush_period_s": REHEARSAL_FLUSH_S})
+    return config.model_copy(update={"startup": startup, "recording": recording})
 
 
 def _plant_summary(state: PlantState) -> PlantSummary:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NewType
 
 from hil.domain.registers import RegisterMap, WriteFunction
+from hil.domain.signals import OptionalPoint, PointName
 
 PlantId = NewType("PlantId", str)
 
@@ -121,3 +122,16 @@ class PlantSpec:
     setpoint: SetpointPolicy
     endpoints: Mapping[Transport, Endpoint]
     alarm_bits: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def extra_signals(self) -> tuple[str, ...]:
+        """The points that are recorded after the fixed columns: those of any transport's map."""
+        known = {*PointName, *OptionalPoint}
+        return tuple(
+            dict.fromkeys(
+                name
+                for _, endpoint in sorted(self.endpoints.items())
+                for name, point in endpoint.registers.points.items()
+                if name not in known and point.is_readable
+            )
+        )

@@ -3,26 +3,19 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from hil.domain.registers import RegisterMap
-from hil.domain.signals import COLUMNS, Energy, Measurement, OptionalPoint, PointName
+from hil.domain.signals import COLUMNS, Energy, Measurement, PointName
 from hil.engine.cadence import NS_PER_S
 
 
-def extra_signals(registers: RegisterMap) -> tuple[str, ...]:
-    """The points that are recorded after the fixed columns, in the order of the map."""
-    known = {*PointName, *OptionalPoint}
-    return tuple(
-        name
-        for name, point in registers.points.items()
-        if name not in known and point.access != "w"
-    )
-
-
 class Meter:
-    """Turns decoded points into a measurement and recorded rows; integrates energy by hold."""
+    """Turns decoded points into a measurement and recorded rows; integrates energy by hold.
 
-    def __init__(self, registers: RegisterMap) -> None:
-        self._extra = extra_signals(registers)
+    Args:
+        extra: The further points that are measured and recorded.
+    """
+
+    def __init__(self, extra: tuple[str, ...]) -> None:
+        self._extra = extra
         self._points = (*COLUMNS.values(), *self._extra)
         self._soc_pu: float | None = None
         self._soc_ns = 0

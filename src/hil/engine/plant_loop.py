@@ -1,26 +1,23 @@
 """The owner task of one plant: it alone speaks to the plant, decides, writes and measures."""
 
-import asyncio
 import logging
 from dataclasses import replace
-from typing import Any
 
 from hil.domain.alarms import AlarmKind
 from hil.domain.commands import CommandKind
 from hil.domain.phase import Phase
-from hil.domain.plant import PlantSpec, Transport
+from hil.domain.plant import PlantSpec
 from hil.domain.safe_stop import Finished, SafeStop, Start, TakeOver
-from hil.domain.signals import OptionalPoint, PointName
-from hil.domain.snapshot import LimitName, Origin, PlantState, WriteStatus
+from hil.domain.signals import PointName
+from hil.domain.snapshot import Origin, PlantState
 from hil.domain.stored import Control
-from hil.engine.cadence import NS_PER_S, Bell, Cadence, Step
+from hil.engine.cadence import Bell, Cadence, Step
+from hil.engine.contact import Contact
 from hil.engine.inbox import DONE, Inbox, Job, JobEnd, failed, rejected
-from hil.engine.meter import Meter
 from hil.engine.plant_parts import PlantParts
-from hil.engine.plant_points import Outcome, PlantPoints
-from hil.engine.plant_watch import PlantWatch
+from hil.engine.plant_points import Outcome
+from hil.engine.plant_watch import Verdict
 from hil.engine.sequencer import Sequencer
-from hil.engine.setpoint_keeper import SetpointKeeper
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +35,7 @@ class PlantLoop:
     def __init__(
         self,
         spec: PlantSpec,
-        transport: Transport,
-        points: PlantPoints,
+        contact: Contact,
         cadence: Cadence,
         parts: PlantParts,
         *,
@@ -47,15 +43,13 @@ class PlantLoop:
         resume: bool,
     ) -> None:
         self._spec = spec
+        self._contact = contact
         self._cadence = cadence
         self._parts = parts
         self._clock = parts.clock
         self._bell = Bell(parts.clock)
         self._inbox = Inbox()
         self._sequencer = Sequencer(parts.clock)
-        self._watch = PlantWatch(spec.nameplate, parts.say)
-        self._task: asyncio.Task[Any] | None = None
-        self._in_exchange = self._cut_off = False
         self._job: Job | None = None
         self._dispatch_at_once = self._stop_at_once = False
         self._found_enabled = False
@@ -66,7 +60,6 @@ class PlantLoop:
         self._engaged = left.engaged
         self._stop_pending = left.stop_pending
         self._phase = Phase.UNKNOWN if left.engaged or left.stop_pending else Phase.STOPPED
-        self._connect(transport, points)
         if left.stop_pending:
             parts.say(AlarmKind.STOP_PENDING, "")
         elif left.engaged:
@@ -105,35 +98,19 @@ class PlantLoop:
         self._job = job
         job.start()
         self._begin_stop(at_once=True)
-        if self._in_exchange and self._task is not None:
-            self._cut_off = True
-            self._task.cancel()
+        self._contact.cut_off()
         self._bell.ring()
 
-    def reconnect(self, transport: Transport, points: PlantPoints) -> PlantPoints:
+    def reconnect(self, contact: Contact) -> Contact:
         """Speak to another endpoint from now on; returns the old one, which is the caller's."""
-        old = self._points
-        self._connect(transport, points)
+        old, self._contact = self._contact, contact
         self._publish()
         return old
-
-    def _connect(self, transport: Transport, points: PlantPoints) -> None:
-        self._transport = transport
-        self._points = points
-        self._meter = Meter(points.registers)
-        self._setpoint = SetpointKeeper(
-            self._spec,
-            points.registers,
-            self._clock,
-            period_s=self._cadence.dispatch_ns / NS_PER_S,
-            measurement_period_s=self._cadence.measurement_ns / NS_PER_S,
-        )
 
     # The loop --------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Own the plant until cancelled."""
-        self._task = asyncio.current_task()
         self._publish()
         try:
             while True:
@@ -141,14 +118,14 @@ class PlantLoop:
                 await self._turn()
                 self._publish()
         finally:
-            await self._points.close()
+            await self._contact.close()
 
     def after_failure(self, error: Exception) -> None:
         """Forget what was under way after a defect: nothing is known, the plant must be stopped."""
         self._gate_open, self._stop_pending = False, True
         self._phase = Phase.UNKNOWN
         self._sequencer.drop()
-        self._setpoint.forget()
+        self._contact.forget()
         self._end_job(failed(f"internal error: {error}"))
 
     def _next_ns(self) -> int:
@@ -172,56 +149,16 @@ class PlantLoop:
         if sequences is None and not writes and not is_measured:
             return self._after_gate(None)
         phase = self._phase
-        outcome = await self._exchange(writes)
+        outcome, verdict = await self._contact.exchange(writes, phase)
+        self._sequencer.saw(outcome)
         if step is not None and step.measure_at is not None:
-            self._parts.record.keep(step.measure_at, self._meter.row(outcome.values))
+            self._parts.record.keep(step.measure_at, self._contact.row(outcome))
         if sequences is None and phase is Phase.RUNNING:
             self._after_gate(outcome)
+        self._act_on(outcome, verdict)
         return None
 
-    async def _exchange(self, writes: dict[str, float]) -> Outcome:
-        """One exchange with the plant; a write that is cut off is unknown, not failed."""
-        decided_ns = self._clock.monotonic_ns()
-        before = self._meter.measurement
-        outcome = Outcome(values={}, written=None, link_ok=False, error=f"cut off by an {ESTOP}")
-        self._in_exchange = True
-        try:
-            outcome = await self._points.exchange(writes)
-        except asyncio.CancelledError:
-            if not self._cut_off or self._task is None:
-                raise
-            self._cut_off = False
-            self._task.uncancel()
-        finally:
-            self._in_exchange = False
-            self._setpoint.is_written(writes, _WRITE_STATUS[outcome.written])
-        now_ns = self._clock.monotonic_ns()
-        foreign_write = self._setpoint.read_back(outcome.values, wrote=bool(writes))
-        is_live = self._phase in {Phase.RUNNING, Phase.STOPPING}
-        self._meter.take(outcome.values, at=self._clock.now(), now_ns=now_ns, running=is_live)
-        if outcome.written:
-            self._parts.ledger.wrote(
-                writes,
-                from_p_kw=None if before is None else before.battery_active_power_kw,
-                decided_ns=decided_ns,
-                written_ns=decided_ns,
-                acked_ns=outcome.acked_ns,
-            )
-        is_confirmed = self._setpoint.status is WriteStatus.CONFIRMED
-        self._parts.ledger.read(outcome.values, is_confirmed=is_confirmed, now_ns=now_ns)
-        self._sequencer.saw(outcome)
-        self._act_on(outcome, foreign_write=foreign_write)
-        return outcome
-
-    def _act_on(self, outcome: Outcome, *, foreign_write: bool) -> None:
-        verdict = self._watch.look(
-            outcome,
-            phase=self._phase,
-            failures=self._points.failures,
-            status=self._setpoint.status,
-            foreign_write=foreign_write,
-            now_ns=self._clock.monotonic_ns(),
-        )
+    def _act_on(self, outcome: Outcome, verdict: Verdict) -> None:
         enable = outcome.values.get(PointName.ENABLE)
         if self._sequencer.sequence is None and self._phase is Phase.STOPPED and enable:
             self._found_enabled, self._phase = True, Phase.UNKNOWN
@@ -231,7 +168,7 @@ class PlantLoop:
         if verdict.foreign_hold and self._gate_open:
             log.error("plant=%s gate closed: others write its setpoint", self._spec.id)
             self._gate_open, self._dispatch_at_once = False, True
-        if verdict.self_disabled:
+        if verdict.self_disabled and self._phase is Phase.RUNNING:
             self._parts.say(AlarmKind.SELF_DISABLED, "")
             self._self_disabled, self._phase = True, Phase.UNKNOWN
             self._begin_stop(at_once=True)
@@ -247,21 +184,7 @@ class PlantLoop:
         now = self._clock.now()
         if step is not None and step.dispatch_at is not None and not self._cadence.jump_ns():
             now = step.dispatch_at
-        soc_pu, soc_age_s = self._meter.soc(self._clock.monotonic_ns())
-        plan = self._parts.plan()
-        writes = self._setpoint.decide(
-            now=now,
-            gate_open=self._gate_open,
-            source=plan.source,
-            base=plan.base,
-            overrides=plan.overrides,
-            stale_after_s=plan.stale_after_s,
-            soc_pu=soc_pu,
-            soc_age_s=soc_age_s,
-        )
-        unknown = LimitName.SOC_UNKNOWN in self._setpoint.limited_by
-        self._parts.say(AlarmKind.SOC_UNKNOWN, "" if unknown else None)
-        return writes
+        return self._contact.decide(self._parts.plan(), now=now, gate_open=self._gate_open)
 
     def _after_gate(self, outcome: Outcome | None) -> None:
         """End a pause or a dispatch command with what its exchange brought (None: not needed)."""
@@ -309,14 +232,14 @@ class PlantLoop:
             return self._end_job(rejected(f"{self._spec.name} is {why}"))
         self._phase = Phase.STARTING
         self._engaged = self._open_when_running = True
-        self._setpoint.idle(Origin.NONE)
+        self._contact.idle(Origin.NONE)
         self._publish()
 
         def go_on() -> None:
             if self._job is job:
                 timeout_s, now_ns = self._parts.timing.start_timeout_s, self._clock.monotonic_ns()
                 self._sequencer.begin(
-                    Start(self._points.registers, timeout_s=timeout_s, now_ns=now_ns)
+                    Start(self._contact.registers, timeout_s=timeout_s, now_ns=now_ns)
                 )
                 self._bell.ring()
 
@@ -330,10 +253,10 @@ class PlantLoop:
             self._phase = Phase.STOPPING
         self._gate_open = self._open_when_running = False
         self._stop_at_once = at_once
-        self._setpoint.idle(Origin.SAFE_STOP)
+        self._contact.idle(Origin.SAFE_STOP)
         self._sequencer.begin(
             SafeStop(
-                self._points.registers,
+                self._contact.registers,
                 threshold_kw=timing.threshold_kw,
                 threshold_kvar=timing.threshold_kvar,
                 timeout_s=timing.stop_timeout_s,
@@ -385,20 +308,14 @@ class PlantLoop:
         self._parts.say(AlarmKind.START_FAILED, end.error)
         self._phase = Phase.RUNNING if end.error is None else Phase.UNKNOWN
         self._stop_pending = end.error is not None and not end.result["disabled"]
-        self._meter.reset_energy()
-        guarded = (
-            self._transport is Transport.LOCAL
-            or self._spec.setpoint.revert_s is not None
-            or OptionalPoint.HEARTBEAT in self._points.registers.points
-        )
-        self._parts.say(AlarmKind.NO_WATCHDOG, None if guarded or end.error is not None else "")
+        if end.error is None:
+            self._contact.begin_to_run()
 
     def _after_stop(self, end: Finished) -> None:
         stopped, reached = end.result["disable_ok"], end.result["threshold_reached"]
-        link_ok = self._points.failures == 0
         say, why = self._parts.say, end.error
         say(AlarmKind.STOP_PENDING, None if stopped else why)
-        say(AlarmKind.DISABLE_FAILED, why if link_ok and not stopped else None)
+        say(AlarmKind.DISABLE_FAILED, why if self._contact.answers and not stopped else None)
         say(AlarmKind.STOP_NOT_REACHED, why if stopped and not reached else None)
         self._stop_pending = not stopped
         self._phase = Phase.STOPPED if stopped and not self._self_disabled else Phase.UNKNOWN
@@ -434,19 +351,14 @@ class PlantLoop:
                 recording=session is not None,
                 in_service=self._parts.in_service(),
                 limits=self._spec.nameplate,
-                measurement=self._meter.measurement,
-                setpoint=self._setpoint.shown(self._parts.plan().base, self._points.write_counts),
-                link=self._points.health(),
+                measurement=self._contact.measurement,
+                setpoint=self._contact.setpoint(self._parts.plan()),
+                link=self._contact.link(),
                 session=session,
             ),
         )
 
 
-_WRITE_STATUS = {
-    True: WriteStatus.PENDING,
-    False: WriteStatus.REFUSED,
-    None: WriteStatus.UNKNOWN,
-}
 # What a plant that is stopped does not have any more.
 _OVER_WHEN_STOPPED = (
     AlarmKind.START_FAILED,

@@ -30,7 +30,7 @@ class Supervisor:
     ) -> asyncio.Task[None]:
         """Start a task that runs until it returns or the supervisor stops it."""
         task = asyncio.get_running_loop().create_task(self._keep(name, run, on_failure), name=name)
-        self._tasks.append(task)
+        self._tasks = [*(other for other in self._tasks if not other.done()), task]
         return task
 
     async def _keep(
@@ -44,8 +44,7 @@ class Supervisor:
                 return await run()
             except Exception as error:
                 log.exception("task=%s failed and is started anew", name)
-                if on_failure is not None:
-                    on_failure(error)
+                _tell(on_failure, error)
             await Bell(self._clock).wait_until(
                 self._clock.monotonic_ns() + int(RESTART_AFTER_S * NS_PER_S)
             )
@@ -56,3 +55,12 @@ class Supervisor:
             task = self._tasks.pop()
             task.cancel()
             await asyncio.wait([task])
+
+
+def _tell(on_failure: Callable[[Exception], None] | None, error: Exception) -> None:
+    """A second defect in what mends the first must not end the task for good."""
+    try:
+        if on_failure is not None:
+            on_failure(error)
+    except Exception:
+        log.exception("mending failed")
