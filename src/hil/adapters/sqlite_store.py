@@ -133,20 +133,7 @@ class SqliteStore:
 
     def _load(self) -> dict[str, bytes]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                return self._read()
-            except _Damaged as damage:
-                # In this order: closing would remove the log, which may hold the missing pages.
-                aside = _set_aside(self._path)
-                self._disconnect()
-                log.error(
-                    "the state database %s is damaged (%s): it is now %s, and an empty one is used",
-                    self._path,
-                    damage,
-                    aside.name,
-                )
-                return self._read()
+            return self._read_or_begin()
         except sqlite3.Error as error:
             self._disconnect()
             raise HilError(
@@ -154,6 +141,7 @@ class SqliteStore:
                 " mend that, or move the file away to begin without its contents"
             ) from error
         except OSError as error:
+            self._disconnect()
             raise HilError(
                 f"the state database {self._path} cannot be used: {error.strerror or error};"
                 " mend that, or choose another --data-dir"
@@ -161,6 +149,23 @@ class SqliteStore:
         except HilError:
             self._disconnect()
             raise
+
+    def _read_or_begin(self) -> dict[str, bytes]:
+        """Read the database, or begin a new one when it is missing or damaged."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._read()
+        except _Damaged as damage:
+            # In this order: closing would remove the log, which may hold the missing pages.
+            aside = _set_aside(self._path)
+            self._disconnect()
+            log.error(
+                "the state database %s is damaged (%s): it is now %s, and an empty one is used",
+                self._path,
+                damage,
+                aside.name,
+            )
+        return self._read()
 
     def _read(self) -> dict[str, bytes]:
         """Open, check and migrate the database, and read it; raises _Damaged."""
