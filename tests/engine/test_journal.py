@@ -2,17 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from fake_store import AT, WRITE_S, FakeStore, new_journal
 from hil.domain.commands import Command, CommandKind, CommandStatus
 from hil.domain.plant import PlantId, Source, Transport
 from hil.domain.schedule import Schedule, Series
@@ -25,77 +22,7 @@ from hil.domain.snapshot import (
     initial_snapshot,
 )
 from hil.engine.journal import RETRY_AFTER_S, SLOW_WRITE_S, Journal
-from hil.virtual.clock import VirtualClock
-from hil.virtual.loop import VirtualLoop
 from specimen import spec
-
-AT = datetime(2026, 5, 1, 10, 0, 0, 250_000, tzinfo=UTC)
-WRITE_S = 0.01
-
-
-class FakeStore:
-    """Keeps documents in memory; a write takes `WRITE_S` and may fail or hang.
-
-    `failing` is the sentence of its OSError. With `tells_late` a write that fails or is cut off
-    has been applied all the same.
-    """
-
-    def __init__(self, documents: Mapping[str, bytes] | None = None) -> None:
-        self.documents = dict(documents or {})
-        self.batches: list[dict[str, bytes | None]] = []
-        self.failing: str | None = None
-        self.bug: Exception | None = None
-        self.tells_late = False
-        self.closed = False
-        self._answers = asyncio.Event()
-        self._answers.set()
-        self._writing = False
-
-    async def load(self) -> dict[str, bytes]:
-        return dict(self.documents)
-
-    async def write(self, documents: Mapping[str, bytes | None]) -> None:
-        assert not self._writing, "one write at a time"
-        assert documents
-        self._writing = True
-        try:
-            self.batches.append(dict(documents))
-            if self.tells_late:
-                self._apply(documents)
-            await asyncio.sleep(WRITE_S)
-            await self._answers.wait()
-            if self.bug is not None:
-                raise self.bug
-            if self.failing is not None:
-                raise OSError(self.failing)
-            self._apply(documents)
-        finally:
-            self._writing = False
-
-    def _apply(self, documents: Mapping[str, bytes | None]) -> None:
-        for key, json in documents.items():
-            if json is None:
-                self.documents.pop(key, None)
-            else:
-                self.documents[key] = json
-
-    async def close(self) -> None:
-        await self._answers.wait()
-        self.closed = True
-
-    def hang(self) -> None:
-        self._answers.clear()
-
-    def answer(self) -> None:
-        self._answers.set()
-
-
-def new_journal(
-    store: FakeStore, on_failing: Callable[[str | None], None] = lambda _: None
-) -> Journal:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    return Journal(store, VirtualClock(loop, AT), on_failing=on_failing)
 
 
 @asynccontextmanager
@@ -381,122 +308,3 @@ async def test_close_is_not_held_up_and_says_what_is_lost(
     assert "state of 1 keys is lost" in caplog.text
     assert "does not close" in caplog.text
     assert virtual_s() < 60
-
-
-@dataclass(frozen=True)
-class Put:
-    key: str
-    value: int
-
-
-@dataclass(frozen=True)
-class Remove:
-    key: str
-
-
-@dataclass(frozen=True)
-class Become:
-    """From now on the store works, fails, hangs, or does so after it has applied the batch."""
-
-    failing: bool = False
-    hanging: bool = False
-    tells_late: bool = False
-
-
-@dataclass(frozen=True)
-class Pass:
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Flush:
-    within_s: float
-
-
-@dataclass(frozen=True)
-class Toggle:
-    """Stop `run`, or start it again."""
-
-
-KEYS = st.sampled_from(["a", "b", "c"])
-SECONDS = st.sampled_from([0.0, WRITE_S / 2, WRITE_S, 0.5, RETRY_AFTER_S, 3.0])
-ACTIONS = st.one_of(
-    st.builds(Put, KEYS, st.integers(0, 3)),
-    st.builds(Remove, KEYS),
-    st.builds(Become, st.booleans(), st.booleans(), st.booleans()),
-    st.builds(Pass, SECONDS),
-    st.builds(Flush, SECONDS),
-    st.builds(Toggle),
-)
-
-
-class Play:
-    """Carries out actions and knows what the store must come to hold."""
-
-    def __init__(self, store: FakeStore) -> None:
-        self.store = store
-        self.journal = new_journal(store)
-        self.expected = {key: orjson.loads(json) for key, json in store.documents.items()}
-        self.task: asyncio.Task[None] | None = None
-
-    async def act(self, action: object) -> None:
-        match action:
-            case Put(key, value):
-                self.journal.put(key, value)
-                self.expected[key] = value
-            case Remove(key):
-                self.journal.remove(key)
-                self.expected.pop(key, None)
-            case Become():
-                self.become(action)
-            case Pass(seconds):
-                await asyncio.sleep(seconds)
-            case Flush(within_s):
-                await self.flush(within_s)
-            case Toggle():
-                await self.toggle()
-
-    def become(self, what: Become) -> None:
-        self.store.failing = "disk" if what.failing else None
-        self.store.tells_late = what.tells_late
-        if what.hanging:
-            self.store.hang()
-        else:
-            self.store.answer()
-
-    async def flush(self, within_s: float) -> None:
-        if await self.journal.flush(within_s):
-            self.check()
-
-    def check(self) -> None:
-        held = {key: orjson.loads(json) for key, json in self.store.documents.items()}
-        assert held == self.expected
-
-    async def toggle(self) -> None:
-        if self.task is None:
-            self.task = asyncio.ensure_future(self.journal.run())
-            return
-        task, self.task = self.task, None
-        task.cancel()
-        await asyncio.wait([task])
-
-
-@given(actions=st.lists(ACTIONS, max_size=40), ends_running=st.booleans())
-def test_after_recovery_the_store_holds_the_last_values(
-    actions: list[object], ends_running: bool
-) -> None:
-    async def play() -> None:
-        it = Play(FakeStore({"a": b"0", "b": b"9"}))
-        await it.journal.load()
-        for action in actions:
-            await it.act(action)
-        it.become(Become())
-        if (it.task is not None) is not ends_running:
-            await it.toggle()
-        assert await it.journal.flush(RETRY_AFTER_S + 3 * WRITE_S)
-        it.check()
-        if it.task is not None:
-            await it.toggle()
-
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(play())
