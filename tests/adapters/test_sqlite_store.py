@@ -149,6 +149,10 @@ def cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2 + 100)
 
 
+def cut_within_header(path: Path) -> None:
+    os.truncate(path, 60)
+
+
 def smashed_page(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4096:8192] = random.Random(1).randbytes(4096)
@@ -163,7 +167,7 @@ def content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("damage", [garbage, cut, smashed_page, smashed_schema])
+@pytest.mark.parametrize("damage", [garbage, cut, cut_within_header, smashed_page, smashed_schema])
 async def test_damaged_database_is_set_aside_and_a_new_one_begun(
     path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -180,6 +184,22 @@ async def test_damaged_database_is_set_aside_and_a_new_one_begun(
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
     await filled(path, {"a": b"1"})
     assert await loaded(path) == {"a": b"1"}
+
+
+async def test_damage_while_running_fails_the_writes_until_the_next_start(path: Path) -> None:
+    store = await opened(path)
+    await store.write({"a": b"1"})
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OSError, match="locked"):  # drops the connection and its cache
+            await store.write({"a": b"2"})
+    garbage(path)
+    for _ in range(2):
+        with pytest.raises(OSError, match="is damaged: the next start sets it aside"):
+            await store.write({"a": b"2"})
+    await store.close()
+
+    assert await loaded(path) == {}
 
 
 async def test_log_of_a_damaged_database_goes_with_it(path: Path, tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ UPSERT = (
 DELETE = "DELETE FROM document WHERE key = ?"
 SELECT = "SELECT key, CAST(json AS BLOB) FROM document ORDER BY key"
 
+DAMAGED = "is damaged: the next start sets it aside and begins a new one"
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 REASONS = {
     sqlite3.SQLITE_BUSY: "is locked by another program",
@@ -72,8 +73,8 @@ REASONS = {
     sqlite3.SQLITE_IOERR: "cannot be read or written: the disk failed",
     sqlite3.SQLITE_PERM: "is not ours to use",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened, or its folder is read-only",
-    sqlite3.SQLITE_CORRUPT: "is damaged",
-    sqlite3.SQLITE_NOTADB: "is damaged",
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
 }
 
 
@@ -174,7 +175,7 @@ class SqliteStore:
         try:
             connection = self._connect()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > len(MIGRATIONS):
+            if not 0 <= version <= len(MIGRATIONS):
                 raise HilError(
                     f"the state database {self._path} has version {version}, this program knows"
                     f" {len(MIGRATIONS)}: start the newer program that wrote it,"
