@@ -4,29 +4,26 @@ import asyncio
 import logging
 import os
 import random
-import resource
 import sqlite3
 import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import pytest
 
-from hil.adapters.sqlite_store import MIGRATIONS, SqliteStore
+from hil.adapters.sqlite_store import MIGRATIONS
 from hil.domain.commands import Command, CommandKind, CommandStatus
 from hil.domain.errors import HilError
 from hil.domain.plant import PlantId
 from hil.domain.snapshot import Alarm, AlarmPriority
-from hil.ports import StateStore
+from sqlite_support import asked, database, filled, loaded, opened
 
 AT = datetime(2026, 5, 1, 10, tzinfo=UTC)
-NOBODY = 65_534
 
 
 @pytest.fixture
@@ -34,47 +31,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "hil.sqlite"
 
 
-async def opened(path: Path) -> SqliteStore:
-    store = SqliteStore(path)
-    await store.load()
-    return store
-
-
-async def loaded(path: Path) -> dict[str, bytes]:
-    store: StateStore = SqliteStore(path)
-    try:
-        return await store.load()
-    finally:
-        await store.close()
-
-
-async def filled(path: Path, documents: dict[str, bytes | None]) -> None:
-    store = await opened(path)
-    await store.write(documents)
-    await store.close()
-
-
-def asked(path: Path, sql: str) -> list[tuple[object, ...]]:
-    """What another program reads."""
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as other:
-        return other.execute(sql).fetchall()
-
-
 def version_of(path: Path) -> int:
     ((version,),) = asked(path, "PRAGMA user_version")
     assert isinstance(version, int)
     return version
-
-
-def database(path: Path, *, version: int) -> None:
-    """A database as the program of that version left it, with a document if it could hold one."""
-    with closing(sqlite3.connect(path)) as other:
-        for script in MIGRATIONS[:version]:
-            other.executescript(script)
-        if version:
-            other.execute("INSERT INTO document VALUES ('estop', '{\"active\":true}')")
-        other.execute(f"PRAGMA user_version = {version}")
-        other.commit()
 
 
 async def test_documents_come_back_as_they_were_written(tmp_path: Path) -> None:
@@ -98,6 +58,15 @@ async def test_file_is_private_and_has_a_log_while_open(path: Path) -> None:
     assert modes == dict.fromkeys(("hil.sqlite", "hil.sqlite-wal", "hil.sqlite-shm"), 0o600)
     await store.close()
     assert [item.name for item in path.parent.iterdir()] == ["hil.sqlite"]
+
+
+async def test_transactions_reach_the_disk_before_they_are_acknowledged(path: Path) -> None:
+    store = await opened(path)
+
+    assert store._connection is not None
+    assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    await store.close()
 
 
 async def test_people_read_commands_and_alarms_while_the_engine_runs(path: Path) -> None:
@@ -180,6 +149,10 @@ def cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2 + 100)
 
 
+def cut_within_header(path: Path) -> None:
+    os.truncate(path, 60)
+
+
 def smashed_page(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4096:8192] = random.Random(1).randbytes(4096)
@@ -194,7 +167,7 @@ def content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("damage", [garbage, cut, smashed_page, smashed_schema])
+@pytest.mark.parametrize("damage", [garbage, cut, cut_within_header, smashed_page, smashed_schema])
 async def test_damaged_database_is_set_aside_and_a_new_one_begun(
     path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -211,6 +184,22 @@ async def test_damaged_database_is_set_aside_and_a_new_one_begun(
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
     await filled(path, {"a": b"1"})
     assert await loaded(path) == {"a": b"1"}
+
+
+async def test_damage_while_running_fails_the_writes_until_the_next_start(path: Path) -> None:
+    store = await opened(path)
+    await store.write({"a": b"1"})
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OSError, match="locked"):  # drops the connection and its cache
+            await store.write({"a": b"2"})
+    garbage(path)
+    for _ in range(2):
+        with pytest.raises(OSError, match="is damaged: the next start sets it aside"):
+            await store.write({"a": b"2"})
+    await store.close()
+
+    assert await loaded(path) == {}
 
 
 async def test_log_of_a_damaged_database_goes_with_it(path: Path, tmp_path: Path) -> None:
@@ -234,151 +223,6 @@ async def test_folder_in_its_place_is_named(path: Path) -> None:
 
     with pytest.raises(HilError, match="cannot be used: Is a directory; mend"):
         await loaded(path)
-
-
-async def test_lock_of_another_program_fails_each_write_until_it_is_over(path: Path) -> None:
-    store = await opened(path)
-    await store.write({"a": b"1", "b": b"1"})
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        for _ in range(2):
-            with pytest.raises(OSError, match="is locked by another program"):
-                await store.write({"a": b"2", "b": None})
-        assert asked(path, "SELECT key, json FROM document") == [("a", "1"), ("b", "1")]
-        other.execute("ROLLBACK")
-    await store.write({"a": b"3", "b": None})
-    await store.close()
-
-    assert await loaded(path) == {"a": b"3"}
-
-
-async def test_lock_at_the_start_is_named(path: Path) -> None:
-    database(path, version=1)
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(HilError, match="is locked by another program; mend that"):
-            await loaded(path)
-
-    assert await loaded(path) == {"estop": b'{"active":true}'}
-
-
-@contextmanager
-def pages_limited(store: SqliteStore, path: Path) -> Iterator[None]:
-    """The database cannot grow, as on a full disk."""
-    assert store._connection is not None
-    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-    store._connection.execute(f"PRAGMA max_page_count = {pages}")
-    yield  # the limit is the connection's, and the store makes a new one after an error
-
-
-@contextmanager
-def bytes_limited(store: SqliteStore, path: Path) -> Iterator[None]:
-    """Writes beyond the present size of the log are cut off and fail."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    log = path.with_name(path.name + "-wal")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 6000, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@pytest.mark.parametrize(
-    ("limited", "why"),
-    [
-        (pages_limited, "cannot grow: the disk is full"),
-        (bytes_limited, "cannot be read or written: the disk failed"),
-    ],
-)
-async def test_full_disk_writes_nothing_and_later_everything(
-    path: Path,
-    limited: Callable[[SqliteStore, Path], AbstractContextManager[None]],
-    why: str,
-) -> None:
-    store = await opened(path)
-    await store.write({"a": b"1", "b": b"1"})
-    large: dict[str, bytes | None] = {
-        "a": b"2",
-        "b": None,
-        **{f"k{k}": b'"%s"' % (b"x" * 5000) for k in range(40)},
-    }
-    with limited(store, path), pytest.raises(OSError, match=why):
-        await store.write(large)
-    assert asked(path, "SELECT key, json FROM document") == [("a", "1"), ("b", "1")]
-    await store.write(large)
-    await store.close()
-
-    assert await loaded(path) == {key: json for key, json in sorted(large.items()) if json}
-
-
-@contextmanager
-def unprivileged_folder() -> Iterator[Path]:
-    """A folder whose rights bind this process, also where tests run as root."""
-    with tempfile.TemporaryDirectory() as name:
-        if os.geteuid():
-            yield Path(name)
-            return
-        os.chown(name, NOBODY, NOBODY)
-        os.seteuid(NOBODY)
-        try:
-            yield Path(name)
-        finally:
-            os.seteuid(0)
-
-
-async def test_folder_without_write_access_is_named_and_used_when_it_is_back() -> None:
-    with unprivileged_folder() as folder:
-        path = folder / "hil.sqlite"
-        await filled(path, {"a": b"1"})
-        folder.chmod(0o500)
-        with pytest.raises(HilError, match="its folder is"):
-            await loaded(path)
-        folder.chmod(0o700)
-        store = await opened(path)
-        await store.write({"a": b"2"})
-        folder.chmod(0o500)
-        await store.write({"a": b"3"})  # its files are open
-        folder.chmod(0o700)
-        await store.close()
-
-        assert await loaded(path) == {"a": b"3"}
-
-
-async def test_folder_that_turns_read_only_fails_the_new_connection_until_it_is_over() -> None:
-    with unprivileged_folder() as folder:
-        path = folder / "hil.sqlite"
-        store = await opened(path)
-        await store.write({"a": b"1"})
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(OSError, match="locked"):  # drops the connection
-                await store.write({"a": b"2"})
-        folder.chmod(0o500)
-        for _ in range(2):
-            with pytest.raises(OSError, match="its folder is"):
-                await store.write({"a": b"2"})
-        folder.chmod(0o700)
-        await store.write({"a": b"3"})
-        await store.close()
-
-        assert await loaded(path) == {"a": b"3"}
-
-
-async def test_file_that_was_moved_is_not_written_until_it_is_back(path: Path) -> None:
-    store = await opened(path)
-    await store.write({"a": b"1"})
-    aside = path.with_name("elsewhere.sqlite")
-    os.rename(path, aside)
-    with pytest.raises(OSError, match="was moved, removed or replaced: put it back, or start"):
-        await store.write({"a": b"2"})
-    os.close(os.open(path, os.O_CREAT, 0o600))
-    with pytest.raises(OSError, match="was moved, removed or replaced"):
-        await store.write({"a": b"2"})
-    os.rename(aside, path)
-    await store.write({"a": b"3"})
-    await store.close()
-
-    assert await loaded(path) == {"a": b"3"}
 
 
 @pytest.mark.real_time

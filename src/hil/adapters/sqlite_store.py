@@ -63,6 +63,7 @@ UPSERT = (
 DELETE = "DELETE FROM document WHERE key = ?"
 SELECT = "SELECT key, CAST(json AS BLOB) FROM document ORDER BY key"
 
+DAMAGED = "is damaged: the next start sets it aside and begins a new one"
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 REASONS = {
     sqlite3.SQLITE_BUSY: "is locked by another program",
@@ -72,8 +73,8 @@ REASONS = {
     sqlite3.SQLITE_IOERR: "cannot be read or written: the disk failed",
     sqlite3.SQLITE_PERM: "is not ours to use",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened, or its folder is read-only",
-    sqlite3.SQLITE_CORRUPT: "is damaged",
-    sqlite3.SQLITE_NOTADB: "is damaged",
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
 }
 
 
@@ -133,20 +134,7 @@ class SqliteStore:
 
     def _load(self) -> dict[str, bytes]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                return self._read()
-            except _Damaged as damage:
-                # In this order: closing would remove the log, which may hold the missing pages.
-                aside = _set_aside(self._path)
-                self._disconnect()
-                log.error(
-                    "the state database %s is damaged (%s): it is now %s, and an empty one is used",
-                    self._path,
-                    damage,
-                    aside.name,
-                )
-                return self._read()
+            return self._read_or_begin()
         except sqlite3.Error as error:
             self._disconnect()
             raise HilError(
@@ -154,6 +142,7 @@ class SqliteStore:
                 " mend that, or move the file away to begin without its contents"
             ) from error
         except OSError as error:
+            self._disconnect()
             raise HilError(
                 f"the state database {self._path} cannot be used: {error.strerror or error};"
                 " mend that, or choose another --data-dir"
@@ -162,6 +151,23 @@ class SqliteStore:
             self._disconnect()
             raise
 
+    def _read_or_begin(self) -> dict[str, bytes]:
+        """Read the database, or begin a new one when it is missing or damaged."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._read()
+        except _Damaged as damage:
+            # In this order: closing would remove the log, which may hold the missing pages.
+            aside = _set_aside(self._path)
+            self._disconnect()
+            log.error(
+                "the state database %s is damaged (%s): it is now %s, and an empty one is used",
+                self._path,
+                damage,
+                aside.name,
+            )
+        return self._read()
+
     def _read(self) -> dict[str, bytes]:
         """Open, check and migrate the database, and read it; raises _Damaged."""
         _make_private(self._path)
@@ -169,7 +175,7 @@ class SqliteStore:
         try:
             connection = self._connect()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > len(MIGRATIONS):
+            if not 0 <= version <= len(MIGRATIONS):
                 raise HilError(
                     f"the state database {self._path} has version {version}, this program knows"
                     f" {len(MIGRATIONS)}: start the newer program that wrote it,"
