@@ -4,18 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from hil.domain.commands import Command, CommandKind
-from hil.domain.plant import PlantId, Source, Transport
+from hil.domain.plant import PlantId, PlantSpec, Source, Transport
 from hil.domain.schedule import Schedule, Series
 from hil.domain.signals import Row
 from hil.domain.snapshot import PlantState, SiteInfo
-from hil.engine.engine import Engine, EngineSettings
+from hil.engine.engine import Engine
+from hil.engine.settings import EngineSettings
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
 from hil.virtual.memory_link import MemoryLink
+from hil.virtual.memory_store import MemoryStore
 from specimen import FakeRegisters, spec
 
 START = datetime(2026, 5, 1, 10, 0, 0, tzinfo=UTC)
@@ -34,6 +36,10 @@ SETTINGS = EngineSettings(
     flush_period_s=5,
     initial_soc_pu=0.5,
     soc_from_recording=True,
+    has_api=False,
+    stale_after_s=900,
+    resume=False,
+    resume_max_age_s=300,
     version="test",
 )
 LIB = PlantId("lib")
@@ -87,34 +93,65 @@ class Rig:
             await asyncio.sleep(0.01)
         return command
 
-    def plan(self, p_kw: float, plant: PlantId = LIB) -> None:
+    async def plan(self, p_kw: float, plant: PlantId = LIB) -> None:
         """Put a constant active power into the manual schedule from now on."""
         schedule = Schedule(p=Series((self.clock.now(),), (p_kw,)))
-        self.engine.put_manual_schedule(plant, schedule, by="test")
+        await self.engine.put_manual_schedule(plant, schedule, by="test")
+
+    def alarms(self, plant: PlantId | None = LIB) -> set[str]:
+        """The kinds of the active alarms of a plant (None: of the site)."""
+        return {
+            alarm.kind
+            for alarm in self.engine.snapshot().alarms
+            if alarm.plant == plant and alarm.cleared_at is None
+        }
 
 
 @asynccontextmanager
-async def running(*plants: str, settings: EngineSettings = SETTINGS) -> AsyncIterator[Rig]:
-    """A started engine; leaving the block closes it without a safe stop."""
+async def running(
+    *plants: str,
+    settings: EngineSettings = SETTINGS,
+    store: MemoryStore | None = None,
+    registers: dict[PlantId, FakeRegisters] | None = None,
+    remote: dict[PlantId, FakeRegisters] | None = None,
+    plant_spec: PlantSpec | None = None,
+) -> AsyncIterator[Rig]:
+    """A started engine; leaving the block closes it without a safe stop.
+
+    Args:
+        store: What an earlier engine left, and the next one finds.
+        registers: Plants that are there already.
+        remote: The plants behind the remote endpoints, where there are any.
+    """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    clock = VirtualClock(loop, START)
-    registers = {PlantId(plant): FakeRegisters() for plant in plants or ("lib",)}
+    clock = VirtualClock(loop, START + timedelta(microseconds=loop.monotonic_ns() // 1_000))
+    local = registers or {PlantId(plant): FakeRegisters() for plant in plants or ("lib",)}
+    behind = {Transport.LOCAL: local, Transport.REMOTE: remote or {}}
     sink, ids = FakeSink(), count(1)
+
+    def link_of(of: PlantSpec, transport: Transport) -> MemoryLink:
+        return MemoryLink(behind[transport][of.id].handle, timeout_s=settings.modbus_timeout_s)
+
     engine = Engine(
         settings,
-        [replace(spec(plant)) for plant in registers],
-        {
-            plant: MemoryLink(fake.handle, timeout_s=settings.modbus_timeout_s)
-            for plant, fake in registers.items()
-        },
+        [_with_remote(plant_spec or spec(plant), remote) for plant in local],
+        link_of,
         sink,
+        store or MemoryStore(),
         clock,
         emulator=None,
         new_id=lambda: f"id-{next(ids)}",
     )
-    engine.start()
+    await engine.start()
     try:
-        yield Rig(engine, clock, sink, registers)
+        yield Rig(engine, clock, sink, local)
     finally:
         await engine.close()
+
+
+def _with_remote(local: PlantSpec, remote: dict[PlantId, FakeRegisters] | None) -> PlantSpec:
+    if not remote or local.id not in remote:
+        return local
+    endpoint = local.endpoints[Transport.LOCAL]
+    return replace(local, endpoints={**local.endpoints, Transport.REMOTE: endpoint})

@@ -98,7 +98,7 @@ class FakeRegisters:
     """The registers of the specimen: its battery follows an enabled setpoint at once.
 
     `silent`: requests are not answered. `refuse_writes`: writes get this exception. `p_raw_max`:
-    the P setpoint register is cut to this. `writes` is the log of `(address, value)` as they came.
+    the P setpoint register is cut to this. `has_defect`: the next request raises, once. `writes` is the log of `(address, value)` as they came.
     """
 
     def __init__(self) -> None:
@@ -108,11 +108,15 @@ class FakeRegisters:
         self.silent = False
         self.refuse_writes: int | None = None
         self.stuck_enable = False
+        self.has_defect = False
         self.p_raw_max = 65_535
         self.writes: list[tuple[int, int]] = []
 
     def handle(self, request: Request) -> Response | None:
         """Answer as a device would."""
+        if self.has_defect:
+            self.has_defect = False
+            raise ZeroDivisionError("a defect")
         if self.silent:
             return None
         if isinstance(request, ReadRequest):

@@ -31,7 +31,7 @@ FLEET_STEPS: Mapping[CommandKind, tuple[CommandKind, ...]] = {
 # What would bring power onto a plant.
 _STARTING = frozenset({CommandKind.START, CommandKind.DISPATCH, CommandKind.FLEET_START})
 _SWITCHING = frozenset({CommandKind.SOURCE, CommandKind.TRANSPORT})
-# What is never refused, whatever else is going on.
+# What a full queue does not refuse.
 _STOPPING = frozenset(
     {CommandKind.STOP, CommandKind.PAUSE, CommandKind.FLEET_STOP, CommandKind.FLEET_ESTOP}
 )
@@ -96,8 +96,7 @@ class Commander:
         if plant is not None and plant not in self._loops:
             raise NotFound(f"there is no plant {plant!r}; there are {', '.join(self._loops)}")
         targets = [plant] if plant is not None else self._fleet(kind)
-        if kind not in _STOPPING:
-            self._admit(kind, plant, targets, asked or {})
+        self._admit(kind, plant, targets, asked or {})
         command = Command(
             id=self._new_id(),
             kind=kind,
@@ -129,6 +128,8 @@ class Commander:
         why = self._refusal(kind, plant, asked)
         if why is not None:
             raise Impossible(why)
+        if kind in _STOPPING:
+            return
         for target in targets:
             if self._loops[target].jobs_waiting >= QUEUE_MAX:
                 name = self._board.plant(target).name
