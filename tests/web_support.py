@@ -2,32 +2,33 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-import orjson
 from fastapi import FastAPI
 
+from hil.domain.alarms import CATALOGUE, AlarmKind
 from hil.domain.commands import Command, CommandKind, CommandStatus
 from hil.domain.downsample import Buckets, SignalBuckets
 from hil.domain.errors import EditConflict, NotFound
 from hil.domain.phase import Phase
 from hil.domain.plant import Nameplate, PlantId, Source, Transport
-from hil.domain.schedule import EffectivePoint, Schedule
+from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
 from hil.domain.signals import COLUMNS, Measurement
 from hil.domain.snapshot import (
+    Alarm,
     CommandsState,
     EngineState,
     Estop,
     Link,
     LinkStatus,
     Origin,
+    Origins,
     PlantState,
     PostingPlant,
     PostingState,
@@ -36,7 +37,7 @@ from hil.domain.snapshot import (
     SiteInfo,
     Snapshot,
 )
-from hil.ports import Versioned
+from hil.ports import Versioned, VersionedOverride
 from hil.web.app import WebSettings, make_app
 
 NOON = datetime(2026, 1, 15, 12, 0, 0, tzinfo=UTC)
@@ -128,6 +129,21 @@ def first_snapshot() -> Snapshot:
     )
 
 
+def alarm(name: str, kind: AlarmKind = AlarmKind.LINK_LOST, **changes: Any) -> Alarm:
+    """An active alarm of LIB, raised at noon; `changes` are fields of it."""
+    fixed = CATALOGUE[kind]
+    raised = Alarm(
+        id=name,
+        kind=kind,
+        priority=fixed.priority,
+        plant=LIB,
+        text=fixed.text,
+        action=fixed.action,
+        raised_at=NOON,
+    )
+    return replace(raised, **changes)
+
+
 class FakeEngine:
     """Holds a picture that the test changes; keeps what it was asked for."""
 
@@ -136,6 +152,11 @@ class FakeEngine:
         self.submitted: list[Command] = []
         self.schedules: dict[PlantId, Versioned] = {
             plant: Versioned(Schedule(), "v0") for plant in self.picture.plants
+        }
+        self.overrides: dict[tuple[PlantId, Signal], VersionedOverride] = {
+            (plant, signal): VersionedOverride(Series(), "v0", is_active=False)
+            for plant in self.picture.plants
+            for signal in Signal
         }
         self.written_by: list[str] = []
         self.refuse: Exception | None = None
@@ -179,7 +200,14 @@ class FakeEngine:
         while self.picture.seq <= after_seq:
             await self._news.wait()
 
-    def submit(self, kind: CommandKind, plant: PlantId | None, *, by: str) -> Command:
+    def submit(
+        self,
+        kind: CommandKind,
+        plant: PlantId | None,
+        *,
+        by: str,
+        asked: dict[str, Any] | None = None,
+    ) -> Command:
         if plant is not None:
             self._known(plant)
         if self.refuse is not None:
@@ -188,6 +216,7 @@ class FakeEngine:
             id=f"c{len(self.submitted) + 1}",
             kind=kind,
             plant=plant,
+            asked=asked,
             status=CommandStatus.QUEUED,
             by=by,
             queued_at=self.picture.time,
@@ -215,7 +244,7 @@ class FakeEngine:
         self._known(plant)
         return self.schedules[plant]
 
-    def put_manual_schedule(
+    async def put_manual_schedule(
         self, plant: PlantId, schedule: Schedule, *, by: str, if_match: str | None = None
     ) -> Versioned:
         present = self.manual_schedule(plant)
@@ -226,6 +255,52 @@ class FakeEngine:
         self.schedules[plant] = Versioned(schedule, f"v{number}")
         self.publish()
         return self.schedules[plant]
+
+    def override(self, plant: PlantId, signal: Signal) -> VersionedOverride:
+        self._known(plant)
+        return self.overrides[plant, signal]
+
+    async def put_override(
+        self,
+        plant: PlantId,
+        signal: Signal,
+        series: Series,
+        *,
+        by: str,
+        if_match: str | None = None,
+    ) -> VersionedOverride:
+        present = self.override(plant, signal)
+        if if_match not in {None, present.etag}:
+            raise EditConflict("The override was changed meanwhile. Read it again.")
+        self.written_by.append(by)
+        number = int(present.etag.removeprefix("v")) + 1
+        active = series.at(self.picture.time) is not None
+        new = VersionedOverride(series, f"v{number}", is_active=active)
+        self.overrides[plant, signal] = new
+        self._show_origin(plant)
+        return new
+
+    def _show_origin(self, plant: PlantId) -> None:
+        p, q = (
+            Origin.OVERRIDE if self.overrides[plant, signal].is_active else Origin.NONE
+            for signal in Signal
+        )
+        either = Origin.OVERRIDE if Origin.OVERRIDE in {p, q} else Origin.NONE
+        setpoint = self.picture.plants[plant].setpoint
+        self.publish_plant(
+            plant, setpoint=replace(setpoint, origin=either, origins=Origins(p=p, q=q))
+        )
+
+    async def acknowledge(self, alarm_id: str, *, by: str, note: str | None) -> Alarm:
+        for alarm in self.picture.alarms:
+            if alarm.id == alarm_id:
+                break
+        else:
+            raise NotFound(f"There is no alarm {alarm_id!r}.")
+        new = replace(alarm, acked_at=self.picture.time, acked_by=by, note=note)
+        changed = tuple(new if old.id == new.id else old for old in self.picture.alarms)
+        self.publish(alarms=tuple(one for one in changed if not _is_over(one)))
+        return new
 
     async def measurements(
         self, plant: PlantId, start: datetime, end: datetime, *, points: int
@@ -240,6 +315,10 @@ class FakeEngine:
     def _known(self, plant: PlantId) -> None:
         if plant not in self.picture.plants:
             raise NotFound(f"There is no plant {plant!r}; there are lib and vrfb.")
+
+
+def _is_over(alarm: Alarm) -> bool:
+    return alarm.cleared_at is not None and alarm.acked_at is not None
 
 
 def _wave(name: str, count: int) -> SignalBuckets:
@@ -262,77 +341,3 @@ async def client_of(
     transport = httpx.ASGITransport(app=app_of(engine, settings))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8050") as client:
         yield client
-
-
-class AsgiStream:
-    """Reads a streaming response as it comes; leaving the block is a client's disconnect."""
-
-    def __init__(
-        self, app: FastAPI, path: str, query: str = "", host: bytes = b"localhost"
-    ) -> None:
-        self._app = app
-        self._path = path
-        self._query = query
-        self._host = host
-        self._messages: asyncio.Queue[Any] = asyncio.Queue()
-        self._gone = asyncio.Event()
-        self._asked = False
-
-    async def __aenter__(self) -> "AsgiStream":
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": "GET",
-            "path": self._path,
-            "raw_path": self._path.encode(),
-            "query_string": self._query.encode(),
-            "headers": [(b"host", self._host)],
-            "scheme": "http",
-            "server": ("127.0.0.1", 80),
-            "client": ("127.0.0.1", 1),
-            "root_path": "",
-        }
-        self._task = asyncio.create_task(self._app(scope, self._receive, self._send))
-        start = await self._messages.get()
-        self.status = start["status"]
-        self.headers = {key.decode(): value.decode() for key, value in start["headers"]}
-        return self
-
-    async def _receive(self) -> dict[str, Any]:
-        if not self._asked:
-            self._asked = True
-            return {"type": "http.request", "body": b"", "more_body": False}
-        await self._gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def _send(self, message: Any) -> None:
-        if self._gone.is_set():
-            raise OSError("disconnected")
-        await self._messages.put(message)
-
-    async def event(self) -> tuple[str, Any]:
-        """The next event's name and data; ("", None) after the last."""
-        message = await self._messages.get()
-        if not message["body"]:
-            return "", None
-        name, data = message["body"].decode().strip().split("\n", 1)
-        return name.removeprefix("event: "), orjson.loads(data.removeprefix("data: "))
-
-    async def events(self, count: int) -> list[tuple[str, Any]]:
-        """The next events."""
-        return [await self.event() for _ in range(count)]
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._gone.set()
-        await self._task
-
-
-def names(events: Sequence[tuple[str, Any]]) -> list[str]:
-    """The names of events."""
-    return [name for name, _ in events]

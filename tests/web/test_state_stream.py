@@ -7,8 +7,9 @@ from itertools import pairwise
 import orjson
 import pytest
 
+from asgi_stream import AsgiStream, names
 from hil.web import stream as stream_module
-from web_support import LIB, VRFB, AsgiStream, FakeEngine, app_of, client_of, names
+from web_support import LIB, VRFB, FakeEngine, app_of, client_of
 
 STREAM = "/api/v1/stream"
 

@@ -9,18 +9,30 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from hil.ports import Clock, EngineApi
+from hil.web.alarm_routes import alarm_routes
 from hil.web.answer import json_response
-from hil.web.arguments import ManualBody, RandomBody
+from hil.web.arguments import (
+    AckBody,
+    ManualBody,
+    OverrideBody,
+    PostingBody,
+    RandomBody,
+    ServiceBody,
+    SourceBody,
+    TransportBody,
+)
 from hil.web.assets import Assets, security_headers
 from hil.web.command_routes import command_routes
 from hil.web.guard import Guard
 from hil.web.history_routes import history_routes
 from hil.web.loading_routes import loading_routes
+from hil.web.override_routes import override_routes
 from hil.web.problem import ProblemBody, add_problem_handlers
 from hil.web.read_routes import read_routes
 from hil.web.schedule_routes import schedule_routes
 from hil.web.settings import WebSettings
 from hil.web.stream import Feed
+from hil.web.switch_routes import switch_routes
 
 __all__ = ["WebSettings", "make_app"]
 
@@ -28,6 +40,18 @@ _DESCRIPTION = """\
 Power is in kW (positive is discharge), reactive power in kvar, energy in kWh, voltage in kV, state
 of charge in per unit. Times have an offset. Not known is null. An error is a problem document
 whose `detail` says what to do."""
+
+# Bodies that routes read themselves, so that they can be bounded and parsed off the loop.
+_BODIES: tuple[type[Any], ...] = (
+    AckBody,
+    ManualBody,
+    OverrideBody,
+    PostingBody,
+    RandomBody,
+    ServiceBody,
+    SourceBody,
+    TransportBody,
+)
 
 
 def make_app(engine: EngineApi, *, clock: Clock, settings: WebSettings) -> FastAPI:
@@ -50,7 +74,10 @@ def make_app(engine: EngineApi, *, clock: Clock, settings: WebSettings) -> FastA
         history_routes(engine),
         schedule_routes(engine),
         loading_routes(engine, settings),
+        override_routes(engine),
         command_routes(engine),
+        switch_routes(engine),
+        alarm_routes(engine),
     ):
         app.include_router(routes, prefix="/api/v1")
     _add_pages(app, Assets(title=settings.title))
@@ -92,9 +119,11 @@ class _DocumentedApi(FastAPI):
                 description=self.description,
                 routes=self.routes,
             )
-            models: tuple[type[Any], ...] = (ManualBody, RandomBody, ProblemBody)
             _, extra = TypeAdapter.json_schemas(
-                [(model.__name__, "validation", TypeAdapter(model)) for model in models],
+                [
+                    (model.__name__, "validation", TypeAdapter(model))
+                    for model in (*_BODIES, ProblemBody)
+                ],
                 ref_template="#/components/schemas/{model}",
             )
             schema["components"]["schemas"].update(extra["$defs"])

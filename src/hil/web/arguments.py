@@ -10,9 +10,8 @@ from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, WithJsonSch
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from hil.domain.errors import InvalidInput, Problem
-from hil.domain.plant import PlantId
-from hil.domain.schedule import Schedule, SchedulePoint
-from hil.ports import Versioned
+from hil.domain.plant import PlantId, Source, Transport
+from hil.domain.schedule import Schedule, SchedulePoint, Series
 from hil.web.guard import CALLER
 from hil.web.problem import Refused
 from hil.web.stream import Selection
@@ -26,6 +25,7 @@ MAX_RANGE = timedelta(days=366)
 MAX_BUCKETS = 20_000
 MAX_DURATION_H = 24 * 31
 MAX_SEED = 2**53 - 1  # what JSON clients hold exactly
+MAX_NOTE = 500  # a few sentences; it is kept with the audit trail and shown in a list
 
 _SPACE_FOR_PLUS = re.compile(r" (?=\d\d:?\d\d$)")
 
@@ -83,25 +83,104 @@ class RandomBody:
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
 
 
+Note = Annotated[str, Field(max_length=MAX_NOTE)]
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class OverridePointBody:
+    """From `time` on this value holds, in kW or kvar."""
+
+    time: Instant
+    value: Power
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class OverrideBody:
+    """An override of one signal until `end`; null: until it is removed.
+
+    `active` is accepted, so that an answer can be sent back, and ignored: the points decide.
+    """
+
+    points: list[OverridePointBody]
+    end: Instant | None = None
+    active: bool | None = None
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class SourceBody:
+    """Where the base schedule shall come from."""
+
+    source: Source
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class TransportBody:
+    """Which endpoints shall be spoken to; `force`: also when a safe stop fails."""
+
+    transport: Transport
+    force: bool = False
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class PostingBody:
+    """Whether measurements shall be posted."""
+
+    enabled: bool
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class ServiceBody:
+    """Whether the plant shall be in service, and why."""
+
+    in_service: bool
+    note: Note | None = None
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class AckBody:
+    """What the person who acknowledges has to say."""
+
+    note: Note | None = None
+
+
 MANUAL_BODY = TypeAdapter(ManualBody)
 RANDOM_BODY = TypeAdapter(RandomBody)
+OVERRIDE_BODY = TypeAdapter(OverrideBody)
+SOURCE_BODY = TypeAdapter(SourceBody)
+TRANSPORT_BODY = TypeAdapter(TransportBody)
+POSTING_BODY = TypeAdapter(PostingBody)
+SERVICE_BODY = TypeAdapter(ServiceBody)
+ACK_BODY = TypeAdapter(AckBody)
 
 
 def schedule_of(body: ManualBody) -> Schedule:
     """The schedule asked for; raises `InvalidInput` for times that coincide or pass the end."""
-    problems = []
-    seen: set[datetime] = set()
-    for index, point in enumerate(body.points):
-        where = f"points.{index}.time"
-        if point.time in seen:
-            problems.append(Problem(where=where, why="the same time as an earlier point"))
-        if body.end is not None and point.time >= body.end:
-            problems.append(Problem(where=where, why="not before the end"))
-        seen.add(point.time)
-    if problems:
-        raise InvalidInput("The points of the schedule contradict each other.", problems)
+    _check_times([point.time for point in body.points], body.end, "schedule")
     points = (SchedulePoint(time=p.time, p_kw=p.p_kw, q_kvar=p.q_kvar) for p in body.points)
     return Schedule.from_points(points, end=body.end)
+
+
+def override_of(body: OverrideBody) -> Series:
+    """The override asked for; raises `InvalidInput` for times that coincide or pass the end."""
+    _check_times([point.time for point in body.points], body.end, "override")
+    rows: list[tuple[datetime, float | None]] = sorted((p.time, p.value) for p in body.points)
+    if rows and body.end is not None:
+        rows.append((body.end, None))
+    return Series(tuple(time for time, _ in rows), tuple(value for _, value in rows))
+
+
+def _check_times(times: list[datetime], end: datetime | None, name: str) -> None:
+    problems = []
+    seen: set[datetime] = set()
+    for index, time in enumerate(times):
+        where = f"points.{index}.time"
+        if time in seen:
+            problems.append(Problem(where=where, why="the same time as an earlier point"))
+        if end is not None and time >= end:
+            problems.append(Problem(where=where, why="not before the end"))
+        seen.add(time)
+    if problems:
+        raise InvalidInput(f"The points of the {name} contradict each other.", problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,10 +234,13 @@ async def time_range(start: Annotated[Instant, Query()], end: Annotated[Instant,
     return Range(start, end)
 
 
-def if_match(request: Request, present: Versioned) -> str | None:
+def if_match(request: Request, present: str) -> str | None:
     """The version that the caller wants to replace; None when any will do.
 
     A list that names the present version means that one, else its first is sure to conflict.
+
+    Args:
+        present: The ETag of the version in force.
     """
     header = request.headers.get("if-match")
     if header is None or header.strip() == "*":
@@ -167,7 +249,7 @@ def if_match(request: Request, present: Versioned) -> str | None:
     if not all(re.fullmatch(r'"[\x21\x23-\x7e\x80-\xff]*"', tag) for tag in tags):
         raise Refused(400, 'If-Match must be "*" or an ETag in quotes, as a GET gives it.')
     bare = [tag.strip('"') for tag in tags]
-    return present.etag if present.etag in bare else bare[0]
+    return present if present in bare else bare[0]
 
 
 # Coroutines: an ordinary function would be called in a thread, and have the loop wait for it.

@@ -30,8 +30,19 @@ async def read_json(request: Request, adapter: TypeAdapter[T]) -> T:
         InvalidInput: With everything that is wrong.
     """
     _require_type(request, ("application/json",))
-    body = await _read(request)
+    return await _parsed(await _read(request), adapter)
 
+
+async def read_optional_json(request: Request, adapter: TypeAdapter[T], default: T) -> T:
+    """As `read_json`; the default when there is no body at all."""
+    body = await _read(request)
+    if not body:
+        return default
+    _require_type(request, ("application/json",))
+    return await _parsed(body, adapter)
+
+
+async def _parsed(body: bytes, adapter: TypeAdapter[T]) -> T:
     def parse() -> T:
         try:
             return adapter.validate_json(body, strict=True)
@@ -107,7 +118,8 @@ def _require_type(request: Request, allowed: tuple[str, ...]) -> str:
     return kind
 
 
-def json_docs(model: str) -> dict[str, Any]:
+def json_docs(model: str, *, required: bool = True) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads this model from a JSON body."""
     schema = {"$ref": f"#/components/schemas/{model}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": required, "content": content}}

@@ -11,7 +11,7 @@ from hil.web.answer import json_response
 from hil.web.arguments import Caller
 from hil.web.problem import problem_docs
 
-_DOCS = problem_docs(403, 404, 409, 422, 429)
+COMMAND_PROBLEMS = problem_docs(403, 404, 409, 422, 429)
 
 
 class PlantAction(StrEnum):
@@ -30,6 +30,8 @@ class FleetAction(StrEnum):
 
     START = "start"
     STOP = "stop"
+    ESTOP = "estop"
+    ESTOP_RESET = "estop-reset"
 
 
 def command_routes(engine: EngineApi) -> APIRouter:
@@ -37,20 +39,27 @@ def command_routes(engine: EngineApi) -> APIRouter:
     routes = APIRouter(tags=["commands"])
 
     @routes.post(
-        "/plants/{plant}/{action}", status_code=202, response_model=Command, responses=_DOCS
+        "/plants/{plant}/{action}",
+        status_code=202,
+        response_model=Command,
+        responses=COMMAND_PROBLEMS,
     )
     async def plant_command(plant: str, action: PlantAction, by: Caller) -> Response:
         """Queue a command for one plant."""
-        return _accepted(engine.submit(CommandKind(action.value), PlantId(plant), by=by))
+        return accepted(engine.submit(CommandKind(action.value), PlantId(plant), by=by))
 
-    @routes.post("/fleet/{action}", status_code=202, response_model=Command, responses=_DOCS)
+    @routes.post(
+        "/fleet/{action}", status_code=202, response_model=Command, responses=COMMAND_PROBLEMS
+    )
     async def fleet_command(action: FleetAction, by: Caller) -> Response:
-        """Queue a command for the whole site."""
-        return _accepted(engine.submit(CommandKind(f"fleet-{action.value}"), None, by=by))
+        """Queue a command for the whole site; a body is ignored unread."""
+        # Nothing here waits: an emergency stop reaches the engine in the pass that it came in.
+        return accepted(engine.submit(CommandKind(f"fleet-{action.value}"), None, by=by))
 
     return routes
 
 
-def _accepted(command: Command) -> Response:
+def accepted(command: Command) -> Response:
+    """The answer to a command that was queued: where it can be followed."""
     headers = {"Location": f"/api/v1/commands/{command.id}"}
     return json_response(command, status=202, headers=headers)

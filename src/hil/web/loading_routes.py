@@ -54,9 +54,9 @@ def loading_routes(engine: EngineApi, settings: WebSettings) -> APIRouter:
         update = await off_loop(
             lambda: parse_schedule_csv(data, zone=settings.zone, start=start, signal=signal)
         )
-        # No await from here on: what is read is what is replaced.
+        # The engine replaces it before its first wait: what is read here is what is replaced.
         schedule = update.applied_to(engine.manual_schedule(PlantId(plant)).schedule)
-        return replace_manual(engine, request, PlantId(plant), schedule, by=by)
+        return await replace_manual(engine, request, PlantId(plant), schedule, by=by)
 
     @routes.post(
         f"{PATH}/random",
@@ -78,6 +78,6 @@ def loading_routes(engine: EngineApi, settings: WebSettings) -> APIRouter:
                 nameplate=nameplate,
             )
         )
-        return replace_manual(engine, request, PlantId(plant), schedule, by=by)
+        return await replace_manual(engine, request, PlantId(plant), schedule, by=by)
 
     return routes

@@ -1,6 +1,8 @@
 """The routes that read the present: the picture, the stream, the audit trail."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from hil.domain.commands import Command
 from hil.domain.snapshot import Snapshot
@@ -9,6 +11,8 @@ from hil.web.answer import json_response
 from hil.web.arguments import Plants
 from hil.web.problem import problem_docs
 from hil.web.stream import Feed, selected
+
+MAX_COMMANDS = 1_000  # a quarter of a megabyte, encoded on the loop within some milliseconds
 
 _STREAM_DOCS = {
     "description": "Events: `state` with the body of GET /state at each change, at most 2 a second;"
@@ -36,10 +40,17 @@ def read_routes(engine: EngineApi, feed: Feed) -> APIRouter:
         """The picture as server-sent events."""
         return feed.respond(plants)
 
-    @routes.get("/commands", response_model=list[Command], tags=["commands"])
-    async def commands() -> Response:
-        """The audit trail, newest first."""
-        return json_response(engine.commands())
+    @routes.get(
+        "/commands",
+        response_model=list[Command],
+        responses=problem_docs(422),
+        tags=["commands"],
+    )
+    async def commands(
+        limit: Annotated[int, Query(ge=1, le=MAX_COMMANDS)] = 200,
+    ) -> Response:
+        """The newest `limit` entries of the audit trail, newest first."""
+        return json_response(engine.commands()[:limit])
 
     @routes.get(
         "/commands/{command_id}",

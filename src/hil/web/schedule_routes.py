@@ -36,20 +36,20 @@ def schedule_routes(engine: EngineApi) -> APIRouter:
         """Replace the manual schedule at once and whole."""
         engine.manual_schedule(PlantId(plant))  # a wrong plant is said before a body is read
         schedule = schedule_of(await read_json(request, MANUAL_BODY))
-        return replace_manual(engine, request, PlantId(plant), schedule, by=by)
+        return await replace_manual(engine, request, PlantId(plant), schedule, by=by)
 
     @routes.delete(PATH, response_model=ManualSchedule, responses=WRITE_PROBLEMS)
     async def delete_manual(request: Request, plant: str, by: Caller) -> Response:
         """Empty the manual schedule."""
-        return replace_manual(engine, request, PlantId(plant), Schedule(), by=by)
+        return await replace_manual(engine, request, PlantId(plant), Schedule(), by=by)
 
     return routes
 
 
-def replace_manual(
+async def replace_manual(
     engine: EngineApi, request: Request, plant: PlantId, schedule: Schedule, *, by: str
 ) -> Response:
     """Put the schedule in force and show it; raises `EditConflict` when If-Match says so."""
-    wanted = if_match(request, engine.manual_schedule(plant))
-    present = engine.put_manual_schedule(plant, schedule, by=by, if_match=wanted)
+    wanted = if_match(request, engine.manual_schedule(plant).etag)
+    present = await engine.put_manual_schedule(plant, schedule, by=by, if_match=wanted)
     return json_response(ManualSchedule.of(present.schedule), headers={"ETag": f'"{present.etag}"'})
