@@ -98,7 +98,8 @@ class FakeRegisters:
     """The registers of the specimen: its battery follows an enabled setpoint at once.
 
     `silent`: requests are not answered. `refuse_writes`: writes get this exception. `p_raw_max`:
-    the P setpoint register is cut to this. `has_defect`: the next request raises, once. `writes` is the log of `(address, value)` as they came.
+    the P setpoint register is cut to this. `has_defect`: the next request raises, once. `writes`
+    is the log of `(address, value)` as they came.
     """
 
     def __init__(self) -> None:

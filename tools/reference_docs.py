@@ -16,6 +16,7 @@ from hil.cli.main import hil
 from hil.config.load import load_default
 from hil.config.model import Config
 from hil.virtual.memory_link import MemoryLink
+from hil.virtual.memory_store import MemoryStore
 from hil.web.app import WebSettings, make_app
 
 ROOT = Path(__file__).parents[1]
@@ -110,12 +111,12 @@ def openapi_schema() -> dict[str, Any]:
         engine = build_engine(
             config,
             specs,
-            {spec.id: MemoryLink(lambda _: None, timeout_s=1) for spec in specs},
+            lambda _, __: MemoryLink(lambda _: None, timeout_s=1),
             clock,
             directory=Path(folder),
+            store=MemoryStore(),
             emulator=emulated_fleet(config, specs, clock),
             draw=random.Random(0),
-            flush_period_s=1,
         )
         settings = WebSettings(title=config.site.name, zone=ZoneInfo(config.site.timezone))
         return make_app(engine, clock=clock, settings=settings).openapi()

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import getpass
 import logging
+import os
 import random
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -160,8 +161,16 @@ class Live:
             host=web.host,
             port=web.port,
             allowed_hosts=tuple(web.allowed_hosts),
-            os_user=getpass.getuser(),
+            os_user=user_name(),
         )
+
+
+def user_name() -> str:
+    """Who runs this process; its number where it has no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
 
 
 def checked_specs(config: Config) -> tuple[PlantSpec, ...]:

@@ -1,15 +1,15 @@
 """`hil run`, `hil engine` and `hil emulate`: the live parts until a signal."""
 
 import asyncio
-import getpass
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from hil.adapters.log_output import log_to_stderr
-from hil.assembly import Live, Parts
+from hil.assembly import Live, Parts, user_name
 from hil.cli.options import config_option, data_dir_option, default_data_dir, load_config
 from hil.config.model import Config
 from hil.domain.commands import CommandKind
@@ -82,9 +82,15 @@ def _run(
     live = Live(config, data_dir or default_data_dir(path), parts)
     left = asyncio.run(_until_signal(live, config, parts, start_all=start_all))
     for sentence in left:
-        click.echo(f"NOT STOPPED: {sentence}", err=True)
+        _say(f"NOT STOPPED: {sentence}", err=True)
     if left:
         raise SystemExit(1)
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Print, where somebody still reads: a closed terminal must not hold up a stop."""
+    with suppress(OSError, ValueError):
+        click.echo(text, err=err)
 
 
 async def _until_signal(
@@ -95,19 +101,23 @@ async def _until_signal(
 
     def on_signal() -> None:
         if asked.is_set():
-            click.echo("quitting at once; " + _what_is_left(live), err=True)
+            _say("quitting at once; " + _what_is_left(live), err=True)
             os._exit(130)
-        click.echo("stopping safely; Ctrl-C again quits at once", err=True)
         asked.set()
+        _say("stopping safely; Ctrl-C again quits at once", err=True)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # A terminal that is closed (SIGHUP) ends the bench as safely as Ctrl-C does.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     await live.start()
-    click.echo(_welcome(live, config, parts))
-    if start_all and live.engine is not None:
-        live.engine.submit(CommandKind.FLEET_START, None, by=f"os:{getpass.getuser()}")
-    await asked.wait()
-    return await live.stop()
+    try:
+        _say(_welcome(live, config, parts))
+        if start_all and live.engine is not None and not asked.is_set():
+            live.engine.submit(CommandKind.FLEET_START, None, by=f"os:{user_name()}")
+        await asked.wait()
+    finally:
+        left = await live.stop()
+    return left
 
 
 def _welcome(live: Live, config: Config, parts: Parts) -> str:

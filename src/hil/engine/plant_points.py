@@ -86,7 +86,7 @@ class PlantPoints:
             self._is_lost(problem.status, why)
         written = _is_written(len(requests), acknowledged)
         if requests and written:
-            self.write_counts.update(list(writes))
+            self.write_counts.update(str(name) for name in writes)  # plain keys, for JSON
         return Outcome(
             values=self._decoded(read),
             written=written,
