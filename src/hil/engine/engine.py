@@ -41,8 +41,6 @@ DURABLE_WITHIN_S = 1.0
 PREPARE_WITHIN_S = 2.0
 # How often the engine says that it is alive: a crash is dated to this.
 ALIVE_NS = 10 * NS_PER_S
-# A plant that has not been heard of for so many periods is stale.
-STALE_PERIODS = 3
 # Rounds of stops at a shutdown: a second one for what came in during the first.
 SHUTDOWN_ROUNDS = 2
 
@@ -92,7 +90,6 @@ class Engine:
             ),
             clock,
             facts=self._facts,
-            stale_after_s=STALE_PERIODS * settings.measurement_period_s,
         )
         self._desk = AlarmDesk(
             self._journal,

@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 # many exchanges at one instant queue up behind each other.
 PLANTS_IN_PHASE_MAX = 32
 
+# A plant that has not been heard of for so many periods is stale.
+STALE_PERIODS = 3
+
 LinkOf = Callable[[PlantSpec, Transport], PlantLink]
 
 
@@ -95,6 +98,7 @@ class Fleet:
                 left=left.get(plant, Control()),
                 resume=resume,
             )
+            self._board.show_plant(plant, self.loops[plant].state)
             if resume and left.get(plant, Control()).recording:
                 self._recorder.open_session(plant, spec.name)
 
@@ -134,6 +138,7 @@ class Fleet:
             self._link_of(spec, transport),
             self._clock,
             within_s=self._settings.exchange_within_s,
+            stale_after_s=STALE_PERIODS * self._settings.measurement_period_s,
         )
         return Contact(
             spec,

@@ -332,30 +332,32 @@ class PlantLoop:
     # The state -------------------------------------------------------------------------------
 
     def _publish(self) -> None:
-        session = self._parts.record.session
+        """Tell readers that there is news, and keep over a restart how the plant stands with us."""
         control = Control(
             engaged=self._engaged,
             dispatching=self._gate_open or self._open_when_running,
-            recording=session is not None,
+            recording=self._parts.record.session is not None,
             stop_pending=self._stop_pending,
         )
         if control != self._control:
             self._control = control
             self._parts.remember(control)
-        self._parts.board.publish_plant(
-            self._spec.id,
-            PlantState(
-                name=self._spec.name,
-                phase=self._phase,
-                dispatching=self._gate_open and self._phase is Phase.RUNNING,
-                recording=session is not None,
-                in_service=self._parts.in_service(),
-                limits=self._spec.nameplate,
-                measurement=self._contact.measurement,
-                setpoint=self._contact.setpoint(self._parts.plan()),
-                link=self._contact.link(),
-                session=session,
-            ),
+        self._parts.board.changed_now()
+
+    def state(self) -> PlantState:
+        """The plant as readers see it."""
+        session = self._parts.record.session
+        return PlantState(
+            name=self._spec.name,
+            phase=self._phase,
+            dispatching=self._gate_open and self._phase is Phase.RUNNING,
+            recording=session is not None,
+            in_service=self._parts.in_service(),
+            limits=self._spec.nameplate,
+            measurement=self._contact.measurement,
+            setpoint=self._contact.setpoint(self._parts.plan()),
+            link=self._contact.link(),
+            session=session,
         )
 
 

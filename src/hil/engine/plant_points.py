@@ -38,10 +38,22 @@ class Outcome:
 
 
 class PlantPoints:
-    """Speaks to one plant in points instead of registers, and keeps the health of its link."""
+    """Speaks to one plant in points instead of registers, and keeps the health of its link.
+
+    Args:
+        within_s: A whole exchange ends within this.
+        stale_after_s: A link that was fine and has not been used for this long is stale.
+    """
 
     def __init__(
-        self, plant: str, endpoint: Endpoint, link: PlantLink, clock: Clock, *, within_s: float
+        self,
+        plant: str,
+        endpoint: Endpoint,
+        link: PlantLink,
+        clock: Clock,
+        *,
+        within_s: float,
+        stale_after_s: float,
     ) -> None:
         self._plant = plant
         self.registers = endpoint.registers
@@ -49,6 +61,7 @@ class PlantPoints:
         self._link = link
         self._clock = clock
         self._within_s = within_s
+        self._stale_after_s = stale_after_s
         self._blocks = self.registers.blocks(
             None, max_registers=self._quirks.max_registers, max_fill=self._quirks.max_fill
         )
@@ -109,8 +122,9 @@ class PlantPoints:
             if self._ok_ns is None
             else round((self._clock.monotonic_ns() - self._ok_ns) / NS_PER_S, 3)
         )
+        is_old = age_s is not None and age_s > self._stale_after_s
         return Link(
-            status=self._status,
+            status=LinkStatus.STALE if self._status is LinkStatus.OK and is_old else self._status,
             age_s=age_s,
             consecutive_failures=self.failures,
             last_error=self._error,
