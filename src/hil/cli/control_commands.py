@@ -87,14 +87,26 @@ def _asked_of_plants(
         return [_asked_of_fleet(_BY_FLEET[kind])]
     names = client.state().get("plants") if every else dict.fromkeys(plants)
     return [
-        Asked(kind=kind.value, plant=plant, method="POST", path=f"/plants/{plant}/{kind.value}")
+        Asked(
+            label=f"{plant}: {kind.value}",
+            kind=kind.value,
+            plant=plant,
+            method="POST",
+            path=f"/plants/{plant}/{kind.value}",
+        )
         for plant in names or {}
     ]
 
 
 def _asked_of_fleet(kind: CommandKind) -> Asked:
     action = kind.value.removeprefix("fleet-")
-    return Asked(kind=kind.value, plant=None, method="POST", path=f"/fleet/{action}")
+    return Asked(
+        label=f"all plants: {action}",
+        kind=kind.value,
+        plant=None,
+        method="POST",
+        path=f"/fleet/{action}",
+    )
 
 
 PLANT_COMMANDS = tuple(_plant_command(kind, text) for kind, text in _ACTIONS.items())
@@ -103,14 +115,21 @@ PLANT_COMMANDS = tuple(_plant_command(kind, text) for kind, text in _ACTIONS.ite
 def _switch(
     client: EngineClient,
     kind: CommandKind,
+    to: str,
     body: dict[str, Any],
     *,
     plant: str | None = None,
     wait: bool,
     as_json: bool,
 ) -> None:
-    path = f"/{kind.value}" if plant is None else f"/plants/{plant}/{kind.value}"
-    asked = Asked(kind=kind.value, plant=plant, method="PUT", path=path, body=body)
+    asked = Asked(
+        label=f"{'' if plant is None else plant + ': '}{kind.value} {to}",
+        kind=kind.value,
+        plant=plant,
+        method="PUT",
+        path=f"/{kind.value}" if plant is None else f"/plants/{plant}/{kind.value}",
+        body=body,
+    )
     report(carry_out(client, [asked], wait=wait), as_json=as_json)
 
 
@@ -121,7 +140,7 @@ def _switch(
 @with_engine
 def source_command(client: EngineClient, source: str, wait: bool, as_json: bool) -> None:
     """Stop all plants safely, then take base schedules from this source."""
-    _switch(client, CommandKind.SOURCE, {"source": source}, wait=wait, as_json=as_json)
+    _switch(client, CommandKind.SOURCE, source, {"source": source}, wait=wait, as_json=as_json)
 
 
 @click.command("transport")
@@ -135,7 +154,7 @@ def transport_command(
 ) -> None:
     """Stop all plants safely, then speak to the emulated (local) or the real (remote) ones."""
     body: dict[str, Any] = {"transport": transport, **({"force": True} if force else {})}
-    _switch(client, CommandKind.TRANSPORT, body, wait=wait, as_json=as_json)
+    _switch(client, CommandKind.TRANSPORT, transport, body, wait=wait, as_json=as_json)
 
 
 @click.command("posting")
@@ -146,7 +165,7 @@ def transport_command(
 def posting_command(client: EngineClient, enabled: str, wait: bool, as_json: bool) -> None:
     """Switch the posting of measurements; off keeps what is queued."""
     body = {"enabled": enabled == "on"}
-    _switch(client, CommandKind.POSTING, body, wait=wait, as_json=as_json)
+    _switch(client, CommandKind.POSTING, enabled, body, wait=wait, as_json=as_json)
 
 
 @click.command("service")
@@ -161,7 +180,7 @@ def service_command(
 ) -> None:
     """Put a plant into service or out of it; out of service it cannot be started."""
     body = {"in_service": where == "in", "note": note}
-    _switch(client, CommandKind.SERVICE, body, plant=plant, wait=wait, as_json=as_json)
+    _switch(client, CommandKind.SERVICE, where, body, plant=plant, wait=wait, as_json=as_json)
 
 
 @click.command("estop-reset")

@@ -59,18 +59,14 @@ def open_engine(config_file: Path | None, data_dir: Path | None) -> EngineClient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One request for a command; `plant` None is the whole site."""
+    """One request for a command; `label` says it in words, `plant` None is the whole site."""
 
+    label: str
     kind: str
     plant: str | None
     method: str
     path: str
     body: dict[str, Any] | None = None
-
-    @property
-    def label(self) -> str:
-        """The request in words."""
-        return self.kind if self.plant is None else f"{self.plant}: {self.kind}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

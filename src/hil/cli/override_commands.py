@@ -12,7 +12,7 @@ from hil.adapters.engine_client import EngineClient
 from hil.cli.control_commands import PLANT
 from hil.cli.duration import DurationType
 from hil.cli.engine_session import echo_json, json_option, with_engine
-from hil.cli.status_view import clock_text
+from hil.cli.status_view import clock_text, time_text
 from hil.domain.errors import HilError, InvalidInput, NotFound
 from hil.domain.phase import Phase
 from hil.domain.plant import Nameplate
@@ -118,8 +118,7 @@ def show_command(client: EngineClient, plant: str, signal: str | None, as_json: 
     if as_json:
         echo_json(found)
         return
-    for name, override in found.items():
-        click.echo(f"{plant} {name.upper()}: {override_text(override, Signal(name))}")
+    echo_overrides(plant, found, ZoneInfo(read_snapshot(client.state()).site.timezone))
 
 
 @override_group.command("remove")
@@ -137,16 +136,21 @@ def remove_command(client: EngineClient, plant: str, signal: str | None, as_json
         click.echo(f"{plant} {name.upper()}: override removed")
 
 
-def override_text(override: Mapping[str, Any], signal: Signal) -> str:
-    """An override in a line; its times as the engine writes them."""
+def echo_overrides(plant: str, found: Mapping[str, Mapping[str, Any]], zone: ZoneInfo) -> None:
+    """Print the overrides of a plant, by signal."""
+    for name, override in found.items():
+        click.echo(f"{plant} {name.upper()}: {_override_text(override, Signal(name), zone)}")
+
+
+def _override_text(override: Mapping[str, Any], signal: Signal, zone: ZoneInfo) -> str:
+    """An override in a line."""
     points = override.get("points") or []
     if not points:
         return "no override"
     active = "active" if override.get("active") else "not active now"
-    first, last = points[0], points[-1]
-    values = (
-        f"{first['value']:g} {UNITS[signal]}"
-        if len(points) == 1
-        else f"{len(points)} setpoints, the last {last['value']:g} {UNITS[signal]}"
-    )
-    return f"{values} from {first['time']} until {override.get('end') or 'removed'} ({active})"
+    first, last, end = points[0], points[-1], override.get("end")
+    values = f"{first['value']:g} {UNITS[signal]}"
+    if len(points) > 1:
+        values = f"{len(points)} setpoints, the last {last['value']:g} {UNITS[signal]},"
+    until = f"until {time_text(end, zone)}" if end else "until it is removed"
+    return f"{values} from {time_text(first['time'], zone)} {until} ({active})"

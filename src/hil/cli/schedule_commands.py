@@ -1,8 +1,9 @@
 """`hil schedule`: files and random schedules into a running engine, and what it will do."""
 
+import math
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,8 +19,8 @@ from hil.cli.control_commands import PLANT
 from hil.cli.duration import parse_instant
 from hil.cli.engine_session import echo_json, json_option, stdout_console, with_engine
 from hil.cli.options import config_option, load_config
-from hil.cli.override_commands import override_text
-from hil.cli.status_view import clock_text
+from hil.cli.override_commands import echo_overrides
+from hil.cli.status_view import time_text
 from hil.config.values import plant_specs
 from hil.domain.errors import HilError, InvalidInput
 from hil.domain.schedule import Schedule, Series, Signal
@@ -30,9 +31,27 @@ from hil.domain.site_day import day_range, local_text, site_day
 # Of the setpoints beyond the nameplate so many are shown; --json has all.
 SHOWN_MAX = 20
 SEEDS = 2**31
+# A month; the engine makes and shows no more at a time.
+HOURS_MAX = 24 * 31
+
+
+def _finite(_: click.Context, option: click.Parameter, value: float) -> float:
+    """Refuse NaN, which no range does."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number", param=option)
+    return value
+
 
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 plant_option = click.option("--plant", type=PLANT, required=True, metavar="ID", help="The plant.")
+hours_option = click.option(
+    "--hours",
+    type=click.FloatRange(0, HOURS_MAX, min_open=True),
+    default=24.0,
+    show_default=True,
+    callback=_finite,
+    help="How long, from the start on.",
+)
 signal_option = click.option(
     "--signal",
     type=click.Choice([each.value for each in Signal]),
@@ -85,14 +104,16 @@ def load_command(
     except InvalidInput as error:
         raise InvalidInput(f"{file}: {error.args[0]}", error.problems) from error
     if as_override:
-        _override(client, plant, update, as_json=as_json)
+        _override(client, plant, update, zone, as_json=as_json)
     elif as_json:
         echo_json(loaded)
     else:
-        click.echo(f"{plant}: {_manual_text(loaded)}")
+        click.echo(f"{plant}: {_manual_text(loaded, zone)}")
 
 
-def _override(client: EngineClient, plant: str, update: ScheduleUpdate, *, as_json: bool) -> None:
+def _override(
+    client: EngineClient, plant: str, update: ScheduleUpdate, zone: ZoneInfo, *, as_json: bool
+) -> None:
     given = {Signal.P: update.p, Signal.Q: update.q}
     put = {
         signal.value: client.put_override(plant, signal, _override_body(series))
@@ -102,8 +123,7 @@ def _override(client: EngineClient, plant: str, update: ScheduleUpdate, *, as_js
     if as_json:
         echo_json(put)
         return
-    for name, override in put.items():
-        click.echo(f"{plant} {name.upper()}: {override_text(override, Signal(name))}")
+    echo_overrides(plant, put, zone)
 
 
 def _override_body(series: Series) -> dict[str, Any]:
@@ -117,21 +137,29 @@ def _override_body(series: Series) -> dict[str, Any]:
     return {"points": points, "end": end}
 
 
-def _manual_text(schedule: Mapping[str, Any]) -> str:
+def _manual_text(schedule: Mapping[str, Any], zone: ZoneInfo) -> str:
     points = schedule.get("points") or []
     if not points:
         return "the manual schedule is empty"
     end = schedule.get("end")
-    until = f"until {end}" if end else "the last one holds on"
-    return f"manual schedule of {len(points)} setpoints from {points[0]['time']}, {until}"
+    until = f"until {time_text(end, zone)}" if end else "and the last holds on"
+    count = f"{len(points)} setpoint{'s' * (len(points) > 1)}"
+    return f"manual schedule of {count} from {time_text(points[0].get('time'), zone)} {until}"
 
 
 @schedule_group.command("random")
 @plant_option
 @click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Same seed, same setpoints.")
 @click.option("--start", metavar="TIME", default="now", show_default=True, help="As of load.")
-@click.option("--hours", type=click.FloatRange(0, 744, min_open=True), default=24.0)
-@click.option("--resolution-min", type=click.FloatRange(0, 44_640, min_open=True), default=15.0)
+@hours_option
+@click.option(
+    "--resolution-min",
+    type=click.FloatRange(0, 60 * HOURS_MAX, min_open=True),
+    default=15.0,
+    show_default=True,
+    callback=_finite,
+    help="Minutes from one setpoint to the next.",
+)
 @json_option
 @with_engine
 def random_command(
@@ -145,10 +173,11 @@ def random_command(
 ) -> None:
     """Replace the manual schedule of PLANT by a random one inside its nameplate."""
     picture = read_snapshot(client.state())
-    begin = parse_instant(start, ZoneInfo(picture.site.timezone), picture.time)
+    zone = ZoneInfo(picture.site.timezone)
+    begin = parse_instant(start, zone, picture.time.replace(second=0, microsecond=0))
     used = secrets.randbelow(SEEDS) if seed is None else seed
     wanted = {
-        "start": begin.replace(second=0, microsecond=0).isoformat(),
+        "start": begin.isoformat(),
         "duration_h": hours,
         "resolution_min": resolution_min,
         "seed": used,
@@ -157,12 +186,12 @@ def random_command(
     if as_json:
         echo_json({**made, "seed": used})
     else:
-        click.echo(f"{plant}: {_manual_text(made)} (seed {used})")
+        click.echo(f"{plant}: {_manual_text(made, zone)} (seed {used})")
 
 
 @schedule_group.command("show")
 @click.argument("plant", type=PLANT)
-@click.option("--hours", type=click.FloatRange(0, 744, min_open=True), default=24.0)
+@hours_option
 @json_option
 @with_engine
 def show_command(client: EngineClient, plant: str, hours: float, as_json: bool) -> None:
@@ -178,8 +207,7 @@ def show_command(client: EngineClient, plant: str, hours: float, as_json: bool) 
     for heading in ("time", "P kW", "Q kvar", "origin"):
         table.add_column(heading, justify="right" if "k" in heading else "left", no_wrap=True)
     for point in points:
-        at = datetime.fromisoformat(str(point.get("time")))
-        cells = (clock_text(at, zone), *(str(point.get(key)) for key in _SHOWN))
+        cells = (time_text(point.get("time"), zone), *(str(point.get(key)) for key in _SHOWN))
         table.add_row(*map(Text, cells))
     stdout_console().print(table)
 

@@ -49,6 +49,14 @@ def clock_text(at: datetime, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def time_text(iso: object, zone: ZoneInfo) -> str:
+    """A time of the engine's JSON as a person at the site reads it."""
+    try:
+        return clock_text(datetime.fromisoformat(str(iso)), zone)
+    except ValueError:
+        return str(iso)
+
+
 def alarm_table(alarms: Iterable[Alarm], zone: ZoneInfo) -> Table:
     """The alarms with what to do about each."""
     table = _table("alarm", "plant", "what", "what to do", "since", "id")
