@@ -37,13 +37,14 @@ class EngineScript:
     """What the engine answers, by method and path below `/api/v1`, and what it was asked.
 
     A command goes through queued and running to the end that `ends` has for its path (done
-    otherwise): status, error, result. `answers` come before anything else: status, body, type.
+    otherwise): status, error, result. `answers` come before anything else: status and body.
+    Each of `streams` is what one connection to the stream gets before it ends.
     """
 
     picture: Snapshot = field(default_factory=first_snapshot)
     ends: dict[str, tuple[str, str | None, Any]] = field(default_factory=dict)
     answers: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
-    stream: list[bytes] = field(default_factory=list)
+    streams: list[bytes] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     commands: list[dict[str, Any]] = field(default_factory=list)
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -73,7 +74,8 @@ class EngineScript:
         if given is not None:
             return _response(*given)
         if path == "/stream":
-            return Response(b"".join(self.stream), media_type="text/event-stream")
+            body = self.streams.pop(0) if self.streams else b""
+            return Response(body, media_type="text/event-stream")
         if seen.method == "GET":
             return self._get(path)
         if "/overrides/" in path:

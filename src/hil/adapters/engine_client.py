@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,7 +34,9 @@ from hil.domain.schedule import Signal
 URL_VARIABLE = "HIL_URL"
 TOKEN_VARIABLE = "HIL_TOKEN"  # noqa: S105 - the name of the variable, not a token
 API = "/api/v1"
+PORT_MAX = 65_535
 
+_DOUBT = "; whether it did what was asked is not known, see `hil status`"
 _clock = SystemClock()
 
 
@@ -274,7 +277,12 @@ class EngineClient:
                 text = self._read(response)
         except httpx.RequestError as error:
             raise self._no_answer(error, acts=method != "GET") from error
-        return json_of(response, text, self.place)
+        try:
+            return json_of(response, text, self.place)
+        except NoAnswer as error:
+            if method == "GET" or response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            raise NoAnswer(f"{error}{_DOUBT}") from None
 
     def _read(self, response: httpx.Response) -> bytes:
         """The whole body, within the time and the size of an answer."""
@@ -311,8 +319,7 @@ class EngineClient:
             if isinstance(error, httpx.TimeoutException)
             else f"broke off its answer ({_reason(error)})"
         )
-        doubt = "; whether it did what was asked is not known, see `hil status`" if acts else ""
-        return NoAnswer(f"{self.place} {what}{doubt}")
+        return NoAnswer(f"{self.place} {what}{_DOUBT if acts else ''}")
 
 
 def _why_no_connection(path: Path, *, within_s: float) -> str | None:
@@ -344,7 +351,8 @@ def _checked_url(text: str) -> httpx.URL:
         raise InvalidInput(f"{URL_VARIABLE} is no address ({error})") from None
     if url.userinfo:
         raise InvalidInput(f"{URL_VARIABLE} has a password in it; put a token in {TOKEN_VARIABLE}")
-    if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
+    is_odd = url.query or url.fragment or (url.port or 0) > PORT_MAX
+    if url.scheme not in {"http", "https"} or not url.host or is_odd:
         raise InvalidInput(f"{URL_VARIABLE} is no address such as http://bench.example:8050")
     return url
 
