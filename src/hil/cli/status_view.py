@@ -96,9 +96,7 @@ def _header(picture: Snapshot, zone: ZoneInfo) -> Text:
 
 def _plants(picture: Snapshot, *, is_old: bool) -> Table:
     numbers = ("P kW", "set kW", "SoC %", "Q kvar", "V kV")
-    table = _table(
-        "plant", "phase", *numbers, "link", "origin", "limited by", "recording", right=numbers
-    )
+    table = _table("plant", "phase", *numbers, "link", "origin", "limited by", "rec", right=numbers)
     for plant, state in picture.plants.items():
         table.add_row(*_plant_row(plant, state), style="dim" if is_old else None)
     return table
@@ -136,13 +134,17 @@ def _number(value: float | None, digits: int, *, factor: float = 1.0) -> Text:
 
 
 def _table(*headings: str, right: tuple[str, ...] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for heading in headings:
         is_right = heading in right
         table.add_column(
             heading,
             justify="right" if is_right else "left",
-            no_wrap=is_right,
+            no_wrap=is_right or heading in _NEVER_BROKEN,
             overflow="fold",
         )
     return table
+
+
+# What is short anyhow; of a narrow terminal the other columns get what is left.
+_NEVER_BROKEN = {"plant", "link", "origin", "rec", "alarm"}
