@@ -58,7 +58,11 @@ def command_line() -> str:
     """Every command with its options, as `--help` shows them."""
     parts = ["# Command line reference", NOTE, ""]
     for name, command in [("hil", hil), *_commands("hil", hil)]:
-        context = click.Context(command, info_name=name, terminal_width=90)
+        # As sub-commands get it from `hil`; click keeps the first that it is asked for.
+        help_names = hil.context_settings["help_option_names"]
+        context = click.Context(
+            command, info_name=name, terminal_width=90, help_option_names=help_names
+        )
         parts += [f"## `{name}`", "", "```", command.get_help(context), "```", ""]
     parts += [
         "Exit codes: 0 fine; 1 the thing asked for failed; 2 wrong usage or configuration. An",

@@ -8,8 +8,20 @@ import click
 
 from hil import __version__
 from hil.cli.config_commands import config, init
+from hil.cli.control_commands import (
+    PLANT_COMMANDS,
+    estop_command,
+    estop_reset_command,
+    posting_command,
+    service_command,
+    source_command,
+    transport_command,
+)
+from hil.cli.override_commands import override_group, set_command
 from hil.cli.run_commands import emulate_command, engine_command, run_command
+from hil.cli.schedule_commands import schedule_group
 from hil.cli.simulate_command import simulate_command
+from hil.cli.status_commands import ack_command, alarms_command, status_command
 from hil.domain.errors import HilError, InvalidInput
 
 FAILED = 1
@@ -61,6 +73,19 @@ for command in (
     engine_command,
     emulate_command,
     simulate_command,
+    status_command,
+    *PLANT_COMMANDS,
+    source_command,
+    transport_command,
+    posting_command,
+    service_command,
+    estop_command,
+    estop_reset_command,
+    set_command,
+    override_group,
+    schedule_group,
+    alarms_command,
+    ack_command,
     init,
     config,
 ):
