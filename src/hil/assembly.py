@@ -7,7 +7,7 @@ import logging
 import os
 import random
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -48,6 +48,8 @@ from hil.web.server import Server
 log = logging.getLogger(__name__)
 
 STATE_NAME = "hil.sqlite"
+# Open answers have this long to be finished at the end; the server itself drops streams sooner.
+WEB_CLOSES_WITHIN_S = 10.0
 # Between two looks at a rehearsal's progress, in virtual time.
 PROGRESS_EVERY_NS = 600 * NS_PER_S
 # A rehearsal's files need only be whole at its end; a sync every few virtual seconds would take
@@ -78,6 +80,9 @@ class Live:
         self._clock = SystemClock()
         self._supervisor = Supervisor(self._clock)
         self._stack = AsyncExitStack()
+        self._server: Server | None = None
+        self._web_ended = asyncio.Event()
+        self._unwritten: tuple[str, ...] = ()
         self.engine: Engine | None = None
 
     @property
@@ -102,10 +107,29 @@ class Live:
         gc.freeze()  # what lives as long as the process need not be walked again
 
     async def stop(self) -> tuple[str, ...]:
-        """Safe-stop the plants, then close everything; returns what could not be stopped."""
-        left = () if self.engine is None else await self.engine.stop_safely()
+        """Safe-stop the plants, then close everything.
+
+        Returns a sentence for each plant that could not be stopped or recorded to the end.
+        """
+        left: tuple[str, ...] = ()
+        if self.engine is not None:
+            stopped = await self.engine.stop_safely()
+            left = tuple(f"NOT STOPPED: {sentence}" for sentence in stopped)
         await self._stack.aclose()
-        return left
+        return left + tuple(f"NOT RECORDED: {sentence}" for sentence in self._unwritten)
+
+    async def _close_engine(self) -> None:
+        assert self.engine is not None
+        self._unwritten = await self.engine.close()
+
+    async def _stop_web(self) -> None:
+        """Let the streams end and the open answers be finished, then drop what is left."""
+        if self._server is not None:
+            self._server.should_exit = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WEB_CLOSES_WITHIN_S):
+                    await self._web_ended.wait()
+        await self._supervisor.stop()
 
     def _open_directory(self) -> DataDirectory:
         directory = DataDirectory(self._data_dir)
@@ -142,16 +166,18 @@ class Live:
             emulator=ControlClient(config.emulation.control_port),
             draw=random.SystemRandom(),
         )
-        self._stack.push_async_callback(self.engine.close)
+        self._stack.push_async_callback(self._close_engine)
         await self.engine.start()
         app = make_app(self.engine, clock=self._clock, settings=self._web_settings())
 
         async def serve() -> None:
             # Copies of the sockets, because the server closes its own when it ends.
-            await Server(app).serve(sockets=[listener.dup() for listener in listeners])
+            self._server = Server(app)
+            await self._server.serve(sockets=[listener.dup() for listener in listeners])
+            self._web_ended.set()
 
         self._supervisor.start("web", serve)
-        self._stack.push_async_callback(self._supervisor.stop)
+        self._stack.push_async_callback(self._stop_web)
 
     def _web_settings(self) -> WebSettings:
         web, site = self._config.web, self._config.site
@@ -327,10 +353,12 @@ async def _rehearse(
     for plant in last.plants:
         engine.submit(CommandKind.STOP_RECORDING, plant, by="rehearsal")
     left = await engine.stop_safely()
-    await engine.close()
+    unwritten = await engine.close()
     failed = engine.command(started.id).error
     if failed is not None or left:
         raise HilError(f"the rehearsal could not run every plant: {failed or '; '.join(left)}")
+    if unwritten:
+        raise HilError(f"the recordings in {out} are cut short: {'; '.join(unwritten)}")
     return Summary(
         day=day,
         days=days,

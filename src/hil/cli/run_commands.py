@@ -82,9 +82,10 @@ def _run(
     live = Live(config, data_dir or default_data_dir(path), parts)
     left = asyncio.run(_until_signal(live, config, parts, start_all=start_all))
     for sentence in left:
-        _say(f"NOT STOPPED: {sentence}", err=True)
+        _say(sentence, err=True)
     if left:
         raise SystemExit(1)
+    _say("every plant is stopped and recorded to its end" if parts.engine else "ended", err=True)
 
 
 def _say(text: str, *, err: bool = False) -> None:

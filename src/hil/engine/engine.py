@@ -73,6 +73,7 @@ class Engine:
         self._clock = clock
         self._emulator = emulator
         self._new_id = new_id
+        self._seeded: set[PlantId] = set()
         self._memory = DayMemory()
         self._lateness = Lateness()
         self._ledgers = {spec.id: Ledger() for spec in specs}
@@ -227,8 +228,11 @@ class Engine:
             if stop.plant is not None and stop.error is not None
         )
 
-    async def close(self) -> None:
-        """Stop the tasks and write what is left; no plant is written any more."""
+    async def close(self) -> tuple[str, ...]:
+        """Stop the tasks and write what is left; no plant is written any more.
+
+        Returns one sentence for each plant whose rows could not be written.
+        """
         await self._supervisor.stop()
         for plant in self._specs:
             self._recorder.close_session(plant)
@@ -236,6 +240,10 @@ class Engine:
         await self._sink.close()
         self._journal.put("alive", Alive(at=self._clock.now(), clean=True))
         await self._journal.close()
+        return tuple(
+            f"{self._specs[plant].name}: {rows} rows could not be written"
+            for plant, rows in self._recorder.unwritten().items()
+        )
 
     async def _ended(self, command_id: str) -> Command:
         bell = Bell(self._clock)
@@ -246,8 +254,9 @@ class Engine:
     def _prepare(self, plant: PlantId, go_on: Callable[[], None]) -> None:
         """Give an idle emulated plant the state of charge it was left with, then go on."""
         local = self._site.selectors.transport is Transport.LOCAL
-        if self._emulator is None or not local:
+        if self._emulator is None or not local or plant in self._seeded:
             return go_on()
+        self._seeded.add(plant)  # from now on the emulated plant itself knows best
 
         async def seed() -> None:
             try:

@@ -101,23 +101,38 @@ class Fleet:
             self._board.show_plant(plant, self.loops[plant].state)
             if resume and left.get(plant, Control()).recording:
                 self._recorder.open_session(plant, spec.name)
+            transport = self._journal.get(f"leftover/{plant}", Transport)
+            if transport is not None and transport in spec.endpoints:
+                self._stop_leftover(plant, self._contact(spec, transport))
 
     def switch_transport(self, transport: Transport, not_at_zero: frozenset[PlantId]) -> None:
         """Connect every owner to another endpoint; nothing of the old ones is shown any more.
 
         An old endpoint that is not at zero is stopped by a task of its own.
         """
+        before = self._site.selectors.transport
         for plant, loop in self.loops.items():
-            spec = self._specs[plant]
             self._recorder.close_session(plant)
             self._memory.forget(plant)
-            old = loop.reconnect(self._contact(spec, transport))
-            old.mute()
+            old = loop.reconnect(self._contact(self._specs[plant], transport))
             if plant in not_at_zero:
-                leftover = Leftover(spec, old, self._clock, self._timing(), self._say(plant))
-                self._supervisor.start(f"leftover {plant}", leftover.run)
+                self._journal.put(f"leftover/{plant}", before)
+                self._stop_leftover(plant, old)
             else:
+                old.mute()
                 self._supervisor.start(f"close {plant}", old.close)
+
+    def _stop_leftover(self, plant: PlantId, contact: Contact) -> None:
+        contact.mute()
+        leftover = Leftover(
+            self._specs[plant],
+            contact,
+            self._clock,
+            self._timing(),
+            self._say(plant),
+            on_end=lambda: self._journal.remove(f"leftover/{plant}"),
+        )
+        self._supervisor.start(f"leftover {plant}", leftover.run)
 
     def _cadence(self, index: int, count: int) -> Cadence:
         dispatch_ns = period_ns(self._settings.dispatch_period_s)

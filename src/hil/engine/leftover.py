@@ -26,7 +26,10 @@ class Leftover:
         clock: Clock,
         timing: PlantTiming,
         say: Callable[[AlarmKind, str | None], None],
+        *,
+        on_end: Callable[[], None],
     ) -> None:
+        self._on_end = on_end
         self._spec = spec
         self._contact = contact
         self._clock = clock
@@ -41,6 +44,7 @@ class Leftover:
                 self._say(AlarmKind.STOP_PENDING, "of the endpoint before the switch")
                 await self._bell.wait_until(self._clock.monotonic_ns() + RETRY_NS)
             self._say(AlarmKind.STOP_PENDING, None)
+            self._on_end()
         finally:
             await self._contact.close()
 

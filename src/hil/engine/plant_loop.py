@@ -104,6 +104,9 @@ class PlantLoop:
     def reconnect(self, contact: Contact) -> Contact:
         """Speak to another endpoint from now on; returns the old one, which is the caller's."""
         old, self._contact = self._contact, contact
+        # What is pending is the old endpoint's; nothing is known of the new one yet.
+        self._phase = Phase.STOPPED
+        self._engaged = self._stop_pending = self._found_enabled = self._self_disabled = False
         self._publish()
         return old
 

@@ -84,6 +84,10 @@ class Recorder:
             self._begun.remove(plant)
             self._put(plant, Row(self._newest[plant] + self._gap, None))
 
+    def unwritten(self) -> dict[PlantId, int]:
+        """How many rows of each plant are not on disk."""
+        return {plant: len(rows) for plant, rows in self._waiting.items() if rows}
+
     def _put(self, plant: PlantId, row: Row) -> None:
         rows = self._waiting.setdefault(plant, deque())
         if len(rows) >= ROWS_WAITING_MAX:
