@@ -43,6 +43,7 @@ class AlarmDesk:
         for alarm in alarms:
             cleared = alarm if alarm.cleared_at is not None else replace(alarm, cleared_at=now)
             self._keep(cleared)
+        self._on_change()
 
     def set(self, kind: AlarmKind, plant: PlantId | None, detail: str | None) -> None:
         """Raise an alarm, with what was seen; None clears it. Only changes count."""

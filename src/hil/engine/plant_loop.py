@@ -323,6 +323,7 @@ class PlantLoop:
         self._stop_pending = not stopped
         self._phase = Phase.STOPPED if stopped and not self._self_disabled else Phase.UNKNOWN
         if self._phase is Phase.STOPPED:
+            self._found_enabled = False
             for kind in _OVER_WHEN_STOPPED:
                 say(kind, None)
 
@@ -371,4 +372,5 @@ _OVER_WHEN_STOPPED = (
     AlarmKind.RESTARTED,
     AlarmKind.NO_WATCHDOG,
     AlarmKind.SOC_UNKNOWN,
+    AlarmKind.FOUND_ENABLED,
 )
