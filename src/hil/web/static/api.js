@@ -31,5 +31,22 @@ export async function request(path, options = {}) {
   }
 }
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [body]
+ */
+function send(method, path, body) {
+  if (body === undefined) return request(path, { method });
+  const headers = { "Content-Type": "application/json" };
+  return request(path, { method, headers, body: JSON.stringify(body) });
+}
+
+/** @param {string} path @param {object} [body] */
+export const post = (path, body) => send("POST", path, body);
+
+/** @param {string} path @param {object} body */
+export const put = (path, body) => send("PUT", path, body);
+
 /** @param {string} path */
-export const post = (path) => request(path, { method: "POST" });
+export const remove = (path) => send("DELETE", path);
