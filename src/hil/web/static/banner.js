@@ -48,6 +48,7 @@ function Accepted() {
     <div class="banner" data-testid="banner-accepted">
       <${Icon} name="critical" />
       <p><strong>The engine has taken the emergency stop.</strong> This page does not show its effect yet.</p>
+      <button type="button" class="button" onClick=${dismissEstop}>Dismiss</button>
     </div>
   `;
 }

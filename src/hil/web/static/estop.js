@@ -3,7 +3,7 @@
 import { html } from "htm/preact";
 import { useRef } from "preact/hooks";
 import { effect, signal } from "@preact/signals";
-import { post } from "./api.js";
+import { makeWay, post } from "./api.js";
 import { Dialog } from "./dialog.js";
 import { Icon } from "./icon.js";
 import { now } from "./now.js";
@@ -42,6 +42,7 @@ export async function stopAll() {
   setTimeout(() => {
     if (estopCall.peek().is === "sent") estopCall.value = { ...estopCall.peek(), is: "unconfirmed" };
   }, CONFIRM_MS);
+  makeWay();
   while (now() < until) {
     const answer = await post("/fleet/estop");
     if (answer.ok) {
