@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
+from hil.domain.phase import Phase
 from hil.web.app import make_app
 from hil.web.server import Server
 from hil.web.settings import WebSettings
-from web_support import SETTINGS, FakeEngine
+from web_support import LIB, SETTINGS, FakeEngine
 
 T = TypeVar("T")
 
@@ -203,3 +204,14 @@ def opened(server: Served, browser: Browser, **options: Any) -> Iterator[Watched
         yield Watched(context, server.url)
     finally:
         context.close()
+
+
+def plant(page: Page, name: str = "lib") -> Locator:
+    """The card of a plant."""
+    return page.get_by_test_id(f"plant-{name}")
+
+
+def run(server: Served, **changes: Any) -> None:
+    """Let LIB run and dispatch."""
+    state = {"phase": Phase.RUNNING, "dispatching": True, **changes}
+    server.do(lambda: server.engine.publish_plant(LIB, **state))

@@ -1,12 +1,11 @@
 """The operator page in a real browser, over a real server and an engine that plays a script."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browser_support import Served, Watched, chromium, opened, served, silenced
+from browser_support import Served, Watched, opened, plant, run, silenced
 from hil.domain.commands import CommandKind, CommandStatus
 from hil.domain.errors import Impossible
 from hil.domain.phase import Phase
@@ -39,36 +38,6 @@ PLAY = """async (count) => {
   }
   return spent;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def server() -> Iterator[Served]:
-    with served() as running:
-        yield running
-
-
-@pytest.fixture
-def watched(server: Served, browser: Browser) -> Iterator[Watched]:
-    with opened(server, browser) as page:
-        yield page
-        assert page.elsewhere() == []
-        assert page.violations() == []
-
-
-def plant(page: Page, name: str = "lib") -> Any:
-    return page.get_by_test_id(f"plant-{name}")
-
-
-def run(server: Served, **changes: Any) -> None:
-    """Let LIB run and dispatch."""
-    state = {"phase": Phase.RUNNING, "dispatching": True, **changes}
-    server.do(lambda: server.engine.publish_plant(LIB, **state))
 
 
 def test_a_first_visit_is_small_quiet_and_stays_at_home(watched: Watched) -> None:

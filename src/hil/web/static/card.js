@@ -1,12 +1,14 @@
 /** One plant: what it does, why, and what can be asked of it. */
 
 import { html } from "htm/preact";
-import { useComputed } from "@preact/signals";
-import { CommandButton, CommandChip } from "./controls.js";
+import { useComputed, useSignal } from "@preact/signals";
+import { ask } from "./confirm.js";
+import { CommandButton, CommandChip, Control } from "./controls.js";
 import { dayAndTime, direction, duration, minutes, number, utc } from "./format.js";
 import { Icon } from "./icon.js";
+import { OverrideLine, QuickSetpoint } from "./override.js";
 import { PlantPlots } from "./plot.js";
-import { engineNow, snapshot, zone } from "./state.js";
+import { LATCHED, controlsOff, engineNow, isOld, snapshot, zone } from "./state.js";
 import { Upload } from "./upload.js";
 
 const ORIGINS = {
@@ -31,9 +33,10 @@ const ABNORMAL_ORIGINS = ["stale"];
 /** @param {{ id: string }} props */
 export function PlantCard({ id }) {
   const state = useComputed(() => snapshot.value?.plants[id]);
+  const old = useComputed(() => isOld(id, state.value?.measurement ?? null));
   const plant = state.value;
   if (!plant) return null;
-  const isStale = plant.link.status !== "ok";
+  const isStale = plant.link.status !== "ok" || old.value;
   return html`
     <article class="card" data-testid="plant-${id}" data-stale=${String(isStale)} aria-labelledby="name-${id}">
       <header>
@@ -48,9 +51,28 @@ export function PlantCard({ id }) {
         <${Buttons} id=${id} plant=${plant} />
         <${CommandChip} plant=${id} />
       </div>
+      <${OverrideLine} id=${id} setpoint=${plant.setpoint} />
       <${PlantPlots} id=${id} name=${plant.name} plate=${plant.limits} />
-      <footer class="row"><${Upload} plant=${id} name=${plant.name} /><${Next} setpoint=${plant.setpoint} /></footer>
+      <${CardFooter} id=${id} plant=${plant} />
     </article>
+  `;
+}
+
+/** @param {{ id: string, plant: any }} props */
+function CardFooter({ id, plant }) {
+  const isOpen = useSignal(false);
+  const { in_service: inService, name, setpoint } = plant;
+  return html`
+    <footer class="row">
+      <${Upload} plant=${id} name=${name} />
+      <${Control} id="btn-quick" label="Quick setpoint" reason=${controlsOff.value} isOpen=${isOpen.value}
+        onPress=${() => (isOpen.value = !isOpen.value)} />
+      <span class="spring"></span>
+      <${Control} id="btn-service" kind="quiet" label=${inService ? "Take out of service" : "Put into service"} reason=${controlsOff.value}
+        onPress=${() => ask("service", id, { in_service: !inService })} />
+      <${Next} setpoint=${setpoint} />
+      ${isOpen.value && html`<${QuickSetpoint} id=${id} plant=${plant} close=${() => (isOpen.value = false)} />`}
+    </footer>
   `;
 }
 
@@ -191,11 +213,17 @@ function Next({ setpoint }) {
 function Buttons({ id, plant }) {
   const { phase, dispatching, recording, in_service: inService } = plant;
   const name = plant.name;
+  const latched = snapshot.value.estop.active ? LATCHED : "";
   const isOn = ["starting", "running", "stopping"].includes(phase);
-  const start = !inService ? `${name} is out of service.` : isOn ? `${name} is ${phase}.` : "";
+  const start =
+    latched ||
+    (!inService && `${name} is out of service: put it into service first.`) ||
+    (phase === "unknown" && `${name} is in an unknown state: stop it first.`) ||
+    (isOn && `${name} is ${phase}.`) ||
+    "";
   const stop = phase === "stopped" ? `${name} is stopped.` : "";
-  const gate = phase === "running" ? "" : `${name} must be running.`;
   const toggle = dispatching ? "pause" : "dispatch";
+  const gate = (!dispatching && latched) || (phase === "running" ? "" : `${name} must be running.`);
   const record = recording ? "stop-recording" : "record";
   return html`
     <${CommandButton} kind="start" plant=${id} impossible=${start} />

@@ -1,7 +1,7 @@
 /** Commands that this page sent, followed from the click to their end. */
 
 import { effect, signal } from "@preact/signals";
-import { post, request } from "./api.js";
+import { post, put as putTo, request } from "./api.js";
 import { now } from "./now.js";
 import { snapshot, tick } from "./state.js";
 
@@ -9,6 +9,7 @@ import { snapshot, tick } from "./state.js";
  * @typedef {object} Tracked
  * @property {string} kind
  * @property {string | null} plant
+ * @property {any} asked what comes with it, null for most
  * @property {"sent" | "queued" | "running" | "done" | "failed" | "rejected"} status
  * @property {string | null} id known after the 202
  * @property {string} reason
@@ -30,13 +31,30 @@ const WORDS = {
   "stop-recording": "Stop recording",
   "fleet-start": "Start all",
   "fleet-stop": "Stop all",
+  "fleet-estop": "Emergency stop",
+  "fleet-estop-reset": "Reset emergency stop",
 };
+
+/** Words of a switch's choices. */
+const VALUES = { manual: "Manual", api: "Market API", local: "Local", remote: "Remote" };
+
+/** @param {string} value of a source or transport */
+export const valueWord = (value) => VALUES[/** @type {keyof typeof VALUES} */ (value)] ?? value;
 
 /** The newest command of each plant, by its id; of the whole site by "". */
 export const tracked = signal(/** @type {Record<string, Tracked>} */ ({}));
 
-/** @param {string} kind */
-export const wordOf = (kind) => WORDS[/** @type {keyof typeof WORDS} */ (kind)] ?? kind;
+/**
+ * What a command does, in words.
+ * @param {string} kind
+ * @param {any} [asked] what came with it
+ */
+export function wordOf(kind, asked) {
+  if (kind === "source" || kind === "transport") return `Switch ${kind} to ${valueWord(asked?.to)}`;
+  if (kind === "posting") return `Posting ${asked?.enabled ? "on" : "off"}`;
+  if (kind === "service") return asked?.in_service ? "Put into service" : "Take out of service";
+  return WORDS[/** @type {keyof typeof WORDS} */ (kind)] ?? kind;
+}
 
 /** @param {Tracked | undefined} one */
 export const isUnderWay = (one) =>
@@ -46,18 +64,33 @@ export const isUnderWay = (one) =>
  * Send a command and follow it.
  * @param {string} kind
  * @param {string | null} plant
+ * @param {any} [asked] what comes with it
  */
-export async function send(kind, plant) {
-  const sent = { kind, plant, status: /** @type {const} */ ("sent"), id: null, reason: "" };
+export async function send(kind, plant, asked = null) {
+  const sent = { kind, plant, asked, status: /** @type {const} */ ("sent"), id: null, reason: "" };
   put({ ...sent, since: null, at: now() });
-  const path = plant === null ? `/fleet/${kind.replace("fleet-", "")}` : `/plants/${plant}/${kind}`;
-  const answer = await post(path);
+  const answer = await sendTo(kind, plant, asked);
   if (answer.ok) {
     put(fromEngine(answer.value));
     reconcile();
   } else {
     put({ ...sent, status: "rejected", reason: answer.detail, since: null, at: now() });
   }
+}
+
+/**
+ * @param {string} kind
+ * @param {string | null} plant
+ * @param {any} asked
+ */
+function sendTo(kind, plant, asked) {
+  if (kind === "source") return putTo("/source", { source: asked.to });
+  if (kind === "transport") {
+    const { to, ...rest } = asked;
+    return putTo("/transport", { transport: to, ...rest });
+  }
+  if (kind === "service") return putTo(`/plants/${plant}/service`, asked);
+  return post(plant === null ? `/fleet/${kind.replace("fleet-", "")}` : `/plants/${plant}/${kind}`);
 }
 
 /** @param {string | null} plant */
@@ -86,9 +119,9 @@ function put(one) {
 
 /** @param {any} command @returns {Tracked} */
 function fromEngine(command) {
-  const { kind, plant, status, id, error } = command;
+  const { kind, plant, asked, status, id, error } = command;
   const since = command.started_at ?? command.queued_at;
-  return { kind, plant, status, id, reason: error ?? "", since, at: now() };
+  return { kind, plant, asked, status, id, reason: error ?? "", since, at: now() };
 }
 
 /** Bring what is followed up to the newest picture. */

@@ -72,6 +72,17 @@ export function dayAndTime(ms, zone) {
 }
 
 /**
+ * A time that may be of another day than today's: then with the day.
+ * @param {number} ms
+ * @param {number} today any moment of the present day, ms
+ * @param {string} zone
+ */
+export function when(ms, today, zone) {
+  const day = (/** @type {number} */ at) => format(zone, { dateStyle: "short" }).format(at);
+  return day(ms) === day(today) ? clock(ms, zone) : dayAndTime(ms, zone);
+}
+
+/**
  * The same instant in UTC, for tooltips.
  * @param {number} ms
  */

@@ -3,11 +3,14 @@
 import { render } from "preact";
 import { html } from "htm/preact";
 import { effect } from "@preact/signals";
+import { AlarmList } from "./alarms.js";
+import { Banner } from "./banner.js";
 import { PlantCard } from "./card.js";
 import { followCommands } from "./commands.js";
 import { Confirm } from "./confirm.js";
+import { EstopPrompt } from "./estop.js";
 import { drawn } from "./plot.js";
-import { Banner, Footer, Header, Recent, SiteBar } from "./shell.js";
+import { Footer, Header, Recent, SiteBar } from "./shell.js";
 import { connection, plantIds, siteName, snapshot } from "./state.js";
 import { start } from "./stream.js";
 
@@ -19,6 +22,7 @@ function Operate() {
   return html`
     <${SiteBar} />
     <div class="cards">${ids.split(" ").map((id) => html`<${PlantCard} key=${id} id=${id} />`)}</div>
+    <${AlarmList} />
     <${Recent} />
   `;
 }
@@ -33,6 +37,7 @@ const App = () => html`
   </main>
   <${Footer} />
   <${Confirm} />
+  <${EstopPrompt} />
 `;
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));

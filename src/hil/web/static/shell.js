@@ -1,12 +1,15 @@
-/** What surrounds the plants: header, banner, the site's chips and controls, recent commands. */
+/** What surrounds the plants: header, the site's controls, recent commands. */
 
 import { html } from "htm/preact";
+import { AlarmCount } from "./alarms.js";
 import { CommandChip, Control } from "./controls.js";
 import { isUnderWay, tracked, wordOf } from "./commands.js";
 import { ask, closedBecause } from "./confirm.js";
+import { EstopButton } from "./estop.js";
 import { DASH, clock, utc } from "./format.js";
 import { Icon, Logo } from "./icon.js";
-import { connection, controlsOff, engineNow, lastHeard, siteName, snapshot, zone } from "./state.js";
+import { LATCHED, connection, controlsOff, engineNow, siteName, snapshot, zone } from "./state.js";
+import { Switch } from "./switches.js";
 import { setTheme, theme } from "./theme.js";
 
 export const Header = () => html`
@@ -15,11 +18,13 @@ export const Header = () => html`
     <strong class="site">${siteName}</strong>
     <${SiteClock} />
     <${ConnectionChip} />
+    <${AlarmCount} />
     <label class="theme">Theme
       <select value=${theme} onChange=${(/** @type {any} */ event) => setTheme(event.target.value)}>
         <option value="system">System</option><option value="light">Light</option><option value="dark">Dark</option>
       </select>
     </label>
+    <${EstopButton} />
   </header>
 `;
 
@@ -46,41 +51,34 @@ function ConnectionChip() {
   `;
 }
 
-export function Banner() {
-  if (connection.value !== "lost") return html`<div role="alert"></div>`;
-  const since = lastHeard.value ? ` since ${clock(lastHeard.value, zone.value)}` : "";
-  return html`
-    <div role="alert">
-      <p class="banner" data-testid="banner">
-        <${Icon} name="alert" />
-        <span><strong>Connection lost${since}, values are old.</strong> Controls are off. The page comes back by itself; if it does not, look whether hil is running.</span>
-      </p>
-    </div>
-  `;
-}
-
 /** @param {string} kind */
 function fleetReason(kind) {
   const plants = /** @type {any[]} */ (Object.values(snapshot.value.plants));
-  if (isUnderWay(tracked.value[""])) return "A command for all plants is under way.";
+  const own = tracked.value[""];
+  // A stop goes ahead of whatever is under way, so that only another one keeps it from being sent.
+  if (isUnderWay(own) && (kind !== "fleet-stop" || own.kind === kind)) {
+    return "A command for all plants is under way.";
+  }
   if (kind === "fleet-stop") {
     const idle = plants.every((plant) => plant.phase === "stopped" && !plant.recording);
     return idle ? "All plants are stopped." : "";
   }
+  if (snapshot.value.estop.active) return LATCHED;
+  if (snapshot.value.switching) return `The ${snapshot.value.switching.kind} is being switched.`;
   const isOn = plants.every((plant) => plant.phase === "running" || !plant.in_service);
   return isOn ? "Every plant in service is running." : "";
 }
 
 export function SiteBar() {
-  const { source, transport, commands } = snapshot.value;
+  const { commands } = snapshot.value;
   const button = (/** @type {string} */ kind, /** @type {string} */ label) => html`
     <${Control} id=${kind} label=${label} reason=${controlsOff.value || fleetReason(kind)}
       cmd=${tracked.value[""]?.kind === kind ? tracked.value[""].status : "idle"} onPress=${() => ask(kind)} />
   `;
   return html`
     <section class="sitebar" aria-label="Site">
-      <span class="chip" data-testid="source" data-value=${source}>Source <b>${source === "api" ? "market API" : source}</b></span>
-      <span class="chip" data-testid="transport" data-value=${transport}>Transport <b>${transport}</b></span>
+      <${Switch} kind="source" />
+      <${Switch} kind="transport" />
       <span class="chip" data-testid="queue" data-value=${commands.queued.length}>Queue <b>${commands.queued.length}</b></span>
       <span class="spring"></span>
       <${CommandChip} plant=${null} />
@@ -104,7 +102,7 @@ export function Recent() {
         ${recent.map((/** @type {any} */ one) => html`
           <li key=${one.id}>
             <time title=${utc(Date.parse(one.queued_at))}>${clock(Date.parse(one.queued_at), zone.value)}</time>
-            <span>${one.plant ? `${wordOf(one.kind)} ${plants[one.plant]?.name ?? one.plant}` : wordOf(one.kind)}</span>
+            <span>${wordOf(one.kind, one.asked)}${one.plant && ` ${plants[one.plant]?.name ?? one.plant}`}${one.asked?.force && ", forced"}${one.asked?.note && `: ${one.asked.note}`}</span>
             <span class=${one.status === "done" ? "" : "wrong"}>
               ${one.status !== "done" && html`<${Icon} name="alert" />`} ${one.status}${one.error ? `: ${one.error}` : ""}
             </span>

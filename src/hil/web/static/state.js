@@ -1,6 +1,7 @@
 /** What the page knows: the newest picture, how the connection is, and the site's time. */
 
 import { computed, signal } from "@preact/signals";
+import { AgeLimits } from "./age.js";
 import { now } from "./now.js";
 
 /** The newest picture of the engine; null before the first. */
@@ -30,8 +31,16 @@ export const controlsOff = computed(() =>
   connection.value === "live" ? "" : "No connection to the engine.",
 );
 
+const ageLimits = new AgeLimits();
+
+/** Why nothing starts while the emergency stop is latched. */
+export const LATCHED = "The emergency stop is latched: reset it first.";
+
 /** @param {any} picture */
 export function take(picture) {
+  for (const [id, { measurement }] of Object.entries(picture.plants)) {
+    if (measurement !== null) ageLimits.take(id, Date.parse(measurement.time));
+  }
   snapshot.value = picture;
   hear(picture.time);
 }
@@ -49,3 +58,11 @@ export const engineNow = computed(() => {
   if (connection.value === "lost") return engine;
   return engine + Math.max(0, tick.value - page);
 });
+
+/**
+ * Whether a plant's newest reading is too old to stand for the present.
+ * @param {string} id
+ * @param {any} measurement of the picture, or null
+ */
+export const isOld = (id, measurement) =>
+  measurement !== null && engineNow.value - Date.parse(measurement.time) > ageLimits.of(id);
