@@ -1,116 +1,23 @@
 """The main job as its user does it: `hil run`, a schedule by HTTP, a recording, Ctrl-C."""
 
-import csv
 import re
 import signal
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from pymodbus.client import ModbusTcpClient
 
-from hil.config.load import default_text
+from live_bench import PATIENCE_S, Bench, carry_out, free_port, make_bench, rows_of, until
 
-# Far above what any machine needs; nothing here asserts how long a thing took.
-PATIENCE_S = 60.0
 STEPS = "hours,minutes,seconds,setpoint\n0,0,0,100\n0,0,1,-50\n0,0,2,75.5\n1,0,0,end\n"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A configuration with ports of its own, in a folder of its own."""
-
-    folder: Path
-    web: int
-    lib: int
-    vrfb: int
-
-    def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "hil", *words, "--config", str(self.folder / "config.yaml")]
-
-    def fails(self, *words: str) -> tuple[int, str]:
-        """Run a command that must end by itself: its exit code and stderr."""
-        ended = subprocess.run(
-            self.command(*words), capture_output=True, text=True, timeout=PATIENCE_S, check=False
-        )
-        return ended.returncode, ended.stderr
-
-    @contextmanager
-    def runs(self, *words: str) -> Iterator[subprocess.Popen[str]]:
-        """A process that says what it is (its first line of stdout); it is killed at the end."""
-        process = subprocess.Popen(
-            self.command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline(), process.stderr.read() if process.stderr else ""
-            yield process
-        finally:
-            process.kill()
-            process.communicate()
-
-    def client(self) -> httpx.Client:
-        return httpx.Client(
-            base_url=f"http://127.0.0.1:{self.web}/api/v1", trust_env=False, timeout=PATIENCE_S
-        )
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    made = Bench(tmp_path, web=free_port(), lib=free_port(), vrfb=free_port())
-    text = default_text()
-    for old, new in ((5020, made.lib), (5021, made.vrfb), (8050, made.web), (5019, free_port())):
-        text, found = re.subn(rf"\b{old}\b", str(new), text)
-        assert found, old
-    text = re.sub(r"(dispatch|measurement)_period_s: 2", r"\1_period_s: 0.2", text)
-    text = text.replace("modbus_timeout_s: 1", "modbus_timeout_s: 0.5")
-    (tmp_path / "config.yaml").write_text(text)
-    return made
-
-
-def until(question: Any, what: str) -> Any:
-    """Ask again until the answer is true; which step of the machine it takes does not matter."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        answer = question()
-        if answer:
-            return answer
-        time.sleep(0.02)
-    raise AssertionError(f"never came: {what}")
-
-
-def carry_out(client: httpx.Client, path: str) -> dict[str, Any]:
-    """Send a command and follow it to its end."""
-    accepted = client.post(path)
-    assert accepted.status_code == 202, accepted.text
-
-    def ended() -> dict[str, Any] | None:
-        command: dict[str, Any] = client.get(f"/commands/{accepted.json()['id']}").json()
-        return command if command["status"] in {"done", "failed", "rejected"} else None
-
-    command: dict[str, Any] = until(ended, path)
-    return command
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    return make_bench(tmp_path)
 
 
 def test_schedule_is_dispatched_recorded_and_stopped_by_ctrl_c(bench: Bench) -> None:
