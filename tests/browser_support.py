@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
+from hil.domain.commands import CommandKind
 from hil.domain.phase import Phase
+from hil.domain.snapshot import Estop
 from hil.web.app import make_app
 from hil.web.server import Server
 from hil.web.settings import WebSettings
-from web_support import LIB, SETTINGS, FakeEngine
+from web_support import LIB, NOON, SETTINGS, FakeEngine
 
 T = TypeVar("T")
 
@@ -215,3 +217,14 @@ def run(server: Served, **changes: Any) -> None:
     """Let LIB run and dispatch."""
     state = {"phase": Phase.RUNNING, "dispatching": True, **changes}
     server.do(lambda: server.engine.publish_plant(LIB, **state))
+
+
+def kinds(server: Served) -> list[CommandKind]:
+    """What the engine was asked for."""
+    return [command.kind for command in server.engine.submitted]
+
+
+def latch(server: Served) -> None:
+    """Let the emergency stop be active."""
+    estop = Estop(active=True, since=NOON, by="ana")
+    server.do(lambda: server.engine.publish(estop=estop))
