@@ -93,6 +93,7 @@ def test_plants_begin_stopped_with_closed_gates_and_unknown_values() -> None:
             "write": {
                 "status": "none",
                 "at": None,
+                "counts": {},
                 "readback_p_kw": None,
                 "readback_q_kvar": None,
             },

@@ -83,7 +83,9 @@ class RegisterMap:
         """
         codec = self._codecs[name]
         if codec.point.format is Format.FLOAT32 and not codec.point.is_bit:
-            return max(codec.count, abs(near) * 2.0**-23)
+            # The register holds what is left when the offset is taken off.
+            offset = codec.scaling.shift / codec.scaling.divisor
+            return max(codec.count, abs(near - offset) * 2.0**-23)
         return codec.count
 
     def blocks(self, device: str | None, *, max_registers: int, max_fill: int) -> tuple[Block, ...]:
