@@ -25,8 +25,9 @@ check: .venv/dev.stamp
 bench: .venv/dev.stamp
 	$(BIN)/python tests/bench/run.py
 
-# Hours of seeded simulation (HOURS=1) instead of the minute that CI takes.
+# Fifty kills of a recorded run, then hours of seeded simulation (HOURS=1).
 soak: .venv/dev.stamp
+	HIL_KILLS=50 $(BIN)/python -m pytest -q tests/acceptance/test_crash.py
 	$(BIN)/python tests/simulation/soak.py --hours $(or $(HOURS),1)
 
 # Rewrite the sources in the house format.

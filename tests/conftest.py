@@ -3,10 +3,17 @@
 import asyncio
 import functools
 import inspect
+import os
 
 import pytest
+from hypothesis import settings
 
 from hil.virtual.loop import VirtualLoop
+
+# CI draws the same examples every time; at a desk they are new in every run.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("desk", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 REAL_TIME_LIMIT_S = 20.0
 VIRTUAL_LIMIT_S = 30 * 86_400.0

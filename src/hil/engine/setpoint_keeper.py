@@ -165,7 +165,12 @@ class SetpointKeeper:
             state,
             requested_p_kw=self._decision.requested.p_kw,
             requested_q_kvar=self._decision.requested.q_kvar,
-            origin=self._decision.origins.p,
+            origin=_shown_origin(self._decision.origins),
             origins=self._decision.origins,
             limited_by=self._decision.limited_by,
         )
+
+
+def _shown_origin(origins: Origins) -> Origin:
+    """One word for both signals: an override of either, else where the active power is from."""
+    return Origin.OVERRIDE if Origin.OVERRIDE in {origins.p, origins.q} else origins.p
