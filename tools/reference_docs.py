@@ -15,6 +15,7 @@ from hil.assembly import build_engine, checked_specs, emulated_fleet
 from hil.cli.main import hil
 from hil.config.load import load_default
 from hil.config.model import Config
+from hil.domain.alarms import CATALOGUE
 from hil.virtual.memory_link import MemoryLink
 from hil.virtual.memory_store import MemoryStore
 from hil.web.app import WebSettings, make_app
@@ -126,11 +127,35 @@ def openapi_schema() -> dict[str, Any]:
         return make_app(engine, clock=clock, settings=settings).openapi()
 
 
+def alarm_list() -> str:
+    """Every kind of alarm with its priority, text and what to do."""
+    rows = [
+        f"| `{kind}` | {entry.priority} | {entry.text} | {entry.action} |"
+        for kind, entry in CATALOGUE.items()
+    ]
+    return "\n".join(
+        [
+            "# Alarm reference",
+            NOTE,
+            "",
+            "An alarm is raised once, by what it is about, and logged at each change. It leaves",
+            "the list when it is cleared (what it is about is over) and acknowledged (somebody",
+            "has seen it). Open alarms are kept over a restart.",
+            "",
+            "| kind | priority | what | what to do |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
 # Each page and what makes it.
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/configuration.md": configuration,
     "docs/reference/command-line.md": command_line,
     "docs/reference/http-api.md": http_api,
+    "docs/reference/alarms.md": alarm_list,
 }
 
 
