@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from hil.config.load import load_default, load_text
-from hil.config.values import period_ns, plant_specs, site_info
+from hil.config.values import plant_specs, site_info
 from hil.domain.modbus_pdu import Table
 from hil.domain.plant import Device, Nameplate, Priority, Quirks, SetpointPolicy, Transport
 from hil.domain.registers import Access, ByteOrder, Format, Point, WordOrder, WriteFunction
@@ -169,10 +169,7 @@ def test_a_point_has_what_its_keys_say(edited: Edited) -> None:
     assert (points["door"].is_bit, points["door"].length) == (True, 1)
 
 
-def test_site_and_periods() -> None:
+def test_site() -> None:
     config = load_default()
 
     assert (site_info(config).name, site_info(config).timezone) == ("HIL bench", "Europe/Madrid")
-    assert period_ns(config.timing.dispatch_period_s) == 2_000_000_000
-    assert period_ns(0.1) == 100_000_000
-    assert period_ns(0.29) == 290_000_000

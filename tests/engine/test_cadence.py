@@ -110,3 +110,4 @@ async def test_rung_bell_wakes_its_waiter_at_once_and_is_remembered() -> None:
 def test_instants_round_trip_through_nanoseconds() -> None:
     assert instant(wall_ns(START)) == START
     assert period_ns(0.1) == 100_000_000
+    assert period_ns(0.29) == 290_000_000

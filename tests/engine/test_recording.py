@@ -7,6 +7,9 @@ import pytest
 
 from hil.domain.commands import CommandKind
 from hil.domain.plant import PlantId
+from hil.engine.cadence import Step
+from hil.engine.lateness import Lateness
+from hil.engine.plant_record import PlantRecord
 from rig import LIB, START, running
 
 VRFB = PlantId("vrfb")
@@ -123,3 +126,28 @@ async def test_up_to_32_plants_step_at_one_instant_and_more_are_spread() -> None
 
         assert len(offsets) == phases
         assert all(offset.microseconds % 1000 == 0 for offset in offsets)
+
+
+async def test_late_step_is_a_site_alarm_until_one_is_on_time() -> None:
+    async with running() as rig:
+        await rig.wait(1)
+        said: list[str | None] = []
+        lateness = Lateness()
+        record = PlantRecord(
+            LIB,
+            "LIB",
+            rig.clock,
+            rig.engine._recorder,
+            rig.engine._memory,
+            lateness,
+            lambda kind, detail: said.append(detail),
+        )
+        now_ns = rig.clock.monotonic_ns()
+        for late_s, missed in ((1.5, 0), (0.1, 2), (0.1, 0)):
+            due_ns = now_ns - int(late_s * 1e9)
+            step = Step(due_ns=due_ns, dispatch_at=START, measure_at=None, missed=missed)
+            record.note_lateness(step, 2_000_000_000)
+
+        assert said == ["1500 ms, 0 steps missed", "100 ms, 2 steps missed", None]
+        assert lateness.missed_steps == 2
+        assert lateness.percentiles().max == 1500.0

@@ -153,3 +153,33 @@ async def test_open_commands_of_a_crashed_engine_have_failed() -> None:
         assert command.status is CommandStatus.FAILED
         assert command.error == "the engine ended before the command did"
         assert command.by == "ana"
+
+
+async def test_emergency_stop_that_was_cut_short_by_a_crash_is_finished() -> None:
+    store, plants = MemoryStore(), {LIB: FakeRegisters()}
+    resuming = replace(SETTINGS, resume=True)
+    async with running(store=store, registers=plants, settings=resuming) as rig:
+        await rig.plan(100.0)
+        await rig.carry_out(CommandKind.START)
+        await rig.wait(3)
+        plants[LIB].silent = True
+        rig.engine.submit(CommandKind.FLEET_ESTOP, None, by="ana")
+        await rig.wait(0.1)
+        left = await crash(rig, store)
+    plants[LIB].silent = False
+    async with running(store=left, registers=plants, settings=resuming) as rig:
+        await rig.wait(4)
+
+        assert rig.state().phase is Phase.STOPPED
+        assert plants[LIB].p_kw() == 0
+        assert plants[LIB].values[ENABLE] == 0
+
+
+async def test_shutdown_leaves_a_plant_of_somebody_else_alone_and_says_so() -> None:
+    async with running("lib", "vrfb") as rig:
+        rig.plants[LIB].values[ENABLE] = 1
+        await rig.wait(3)
+        left = await rig.engine.stop_safely()
+
+        assert left == ("LIB: it was found enabled by somebody else, and was left alone",)
+        assert rig.plants[LIB].writes == []

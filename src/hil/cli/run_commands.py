@@ -13,7 +13,9 @@ from hil.assembly import Live, Parts, user_name
 from hil.cli.options import config_option, data_dir_option, default_data_dir, load_config
 from hil.config.model import Config
 from hil.domain.commands import CommandKind
+from hil.domain.errors import HilError
 from hil.domain.phase import Phase
+from hil.ports import EngineApi
 
 port_option = click.option(
     "--port", type=click.IntRange(1, 65535), help="Port of the page instead of web.port."
@@ -114,11 +116,19 @@ async def _until_signal(
     try:
         _say(_welcome(live, config, parts))
         if start_all and live.engine is not None and not asked.is_set():
-            live.engine.submit(CommandKind.FLEET_START, None, by=f"os:{user_name()}")
+            _start_all(live.engine)
         await asked.wait()
     finally:
         left = await live.stop()
     return left
+
+
+def _start_all(engine: EngineApi) -> None:
+    """Start All; what is impossible now is said, and the bench runs on."""
+    try:
+        engine.submit(CommandKind.FLEET_START, None, by=f"os:{user_name()}")
+    except HilError as error:
+        _say(f"nothing was started: {error}", err=True)
 
 
 def _welcome(live: Live, config: Config, parts: Parts) -> str:

@@ -25,7 +25,6 @@ from hil.domain.plant import (
 from hil.domain.registers import Format, Point, RegisterMap
 from hil.domain.snapshot import SiteInfo
 
-NS_PER_MS = 1_000_000
 # Share of the state of charge, before its limit, over which power falls to zero.
 TAPER_PU = {"vanadium_redox_flow": 0.10}
 DEFAULT_TAPER_PU = 0.05
@@ -34,11 +33,6 @@ DEFAULT_TAPER_PU = 0.05
 def site_info(config: Config) -> SiteInfo:
     """Name and time zone of the site."""
     return SiteInfo(name=config.site.name, timezone=config.site.timezone)
-
-
-def period_ns(seconds: float) -> int:
-    """A configured period, which is a whole number of milliseconds, in nanoseconds."""
-    return round(seconds * 1000) * NS_PER_MS
 
 
 def plant_specs(config: Config) -> tuple[PlantSpec, ...]:

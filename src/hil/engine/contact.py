@@ -55,6 +55,7 @@ class Contact:
         )
         self._asking: asyncio.Task[Any] | None = None
         self._is_cut_off = False
+        self._decided_ns = 0
         self.is_guarded = (
             transport is Transport.LOCAL
             or spec.setpoint.revert_s is not None
@@ -67,7 +68,7 @@ class Contact:
         Args:
             phase: Of the plant while it is asked.
         """
-        began_ns = self._clock.monotonic_ns()
+        written_ns = self._clock.monotonic_ns()
         before = self._meter.measurement
         outcome = CUT_OFF
         self._asking = asyncio.current_task()
@@ -81,12 +82,12 @@ class Contact:
         finally:
             self._asking = None
             self._setpoint.is_written(writes, _WRITE_STATUS[outcome.written])
-        if outcome.written:
+        if outcome.written and phase is Phase.RUNNING:
             self._ledger.wrote(
                 writes,
                 from_p_kw=None if before is None else before.battery_active_power_kw,
-                decided_ns=began_ns,
-                written_ns=began_ns,
+                decided_ns=self._decided_ns,
+                written_ns=written_ns,
                 acked_ns=outcome.acked_ns,
             )
         return outcome, self._look(outcome, phase, wrote=bool(writes))
@@ -124,7 +125,8 @@ class Contact:
 
     def decide(self, plan: Plan, *, now: datetime, gate_open: bool) -> dict[str, float]:
         """The writes of the setpoint that must be held from now on; none when it is held."""
-        soc_pu, soc_age_s = self._meter.soc(self._clock.monotonic_ns())
+        self._decided_ns = self._clock.monotonic_ns()
+        soc_pu, soc_age_s = self._meter.soc(self._decided_ns)
         writes = self._setpoint.decide(
             now=now,
             gate_open=gate_open,

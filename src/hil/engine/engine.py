@@ -194,6 +194,8 @@ class Engine:
     def _left(self, plant: PlantId, *, crashed: bool) -> Control:
         """What an earlier run left of a plant: after an orderly end only a stop that is pending."""
         stored = self._journal.get(f"control/{plant}", Control) or Control()
+        if stored.engaged and self._site.estop.active:
+            return replace(stored, stop_pending=True)
         return stored if crashed else Control(stop_pending=stored.stop_pending)
 
     def _is_fresh(self, alive: Alive | None) -> bool:
@@ -209,23 +211,28 @@ class Engine:
             await bell.wait_until(self._clock.monotonic_ns() + ALIVE_NS)
 
     async def stop_safely(self) -> tuple[str, ...]:
-        """Safe-stop every plant; from now on nothing is started any more.
+        """Safe-stop every plant that may be under control; nothing is started any more.
 
         Returns one sentence for each plant that could not be brought to a stop.
         """
         self._commander.closing = "the engine is shutting down"
-        ended: list[Command] = []
+        loops = self._fleet.loops
+        ended: dict[PlantId, Command] = {}
         for _ in range(SHUTDOWN_ROUNDS):
-            stops = [
-                self._commander.submit(CommandKind.STOP, plant, by="shutdown")
-                for plant, loop in self._fleet.loops.items()
-                if not loop.is_quiet or not ended
-            ]
-            ended = [await self._ended(stop.id) for stop in stops] or ended
+            stops = {
+                plant: self._commander.submit(CommandKind.STOP, plant, by="shutdown")
+                for plant, loop in loops.items()
+                if not loop.is_quiet and not loop.is_foreign
+            }
+            ended |= {plant: await self._ended(stop.id) for plant, stop in stops.items()}
+        failures = {plant: stop.error for plant, stop in ended.items() if stop.error is not None}
+        foreign = {
+            plant: "it was found enabled by somebody else, and was left alone"
+            for plant, loop in loops.items()
+            if loop.is_foreign
+        }
         return tuple(
-            f"{self._board.plant(stop.plant).name}: {stop.error}"
-            for stop in ended
-            if stop.plant is not None and stop.error is not None
+            f"{self._specs[plant].name}: {why}" for plant, why in (failures | foreign).items()
         )
 
     async def close(self) -> tuple[str, ...]:

@@ -79,6 +79,11 @@ class PlantLoop:
         idle = self._job is None and self._sequencer.sequence is None and not len(self._inbox)
         return idle and self._phase is Phase.STOPPED
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the plant was found enabled by somebody else, and is left alone."""
+        return self._found_enabled and self._job is None
+
     def give(self, job: Job) -> None:
         """Put a job into the inbox; a stop or a pause closes the gate at once."""
         if job.kind in {CommandKind.STOP, CommandKind.PAUSE}:
