@@ -17,6 +17,9 @@ NS_PER_S = 1_000_000_000
 POLL_NS = 250_000_000
 # Between two tries to reach a plant that was left running: about as often as a step.
 TAKE_OVER_NS = 1_000_000_000
+# How the errors begin; the alarms of the same say it in their own words.
+NOT_DELIVERED = "the stop could not be delivered"
+NOT_STARTED = "the plant did not start"
 # A device that does not read back disabled after so many attempts needs a person.
 DISABLE_TRIES = 4
 
@@ -187,7 +190,7 @@ class SafeStop:
     def _finished(self, seen: Seen, *, disabled: bool) -> Finished:
         error = None
         if not seen.link_ok:
-            error = f"the stop could not be delivered: {seen.error}"
+            error = f"{NOT_DELIVERED}: {seen.error}"
         elif not disabled:
             error = "the plant does not read back disabled; stop it by its own controls"
         elif not self._reached:
@@ -219,7 +222,7 @@ class Start:
         if self._stage is _Stage.GIVE_UP:
             return Finished(
                 result={"disabled": bool(seen.link_ok) and seen.enabled is False},
-                error=f"the plant did not start within {self._timeout_s:g} s{self._why}",
+                error=f"{NOT_STARTED} within {self._timeout_s:g} s{self._why}",
             )
         if seen.link_ok and self._stage is _Stage.ZERO and seen.holds_zero:
             self._stage = _Stage.ENABLE

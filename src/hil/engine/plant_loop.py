@@ -7,7 +7,7 @@ from hil.domain.alarms import AlarmKind
 from hil.domain.commands import CommandKind
 from hil.domain.phase import Phase
 from hil.domain.plant import PlantSpec
-from hil.domain.safe_stop import Finished, SafeStop, Start, TakeOver
+from hil.domain.safe_stop import NOT_DELIVERED, NOT_STARTED, Finished, SafeStop, Start, TakeOver
 from hil.domain.signals import PointName
 from hil.domain.snapshot import Origin, PlantState
 from hil.domain.stored import Control
@@ -313,7 +313,7 @@ class PlantLoop:
         return None
 
     def _after_start(self, end: Finished) -> None:
-        self._parts.say(AlarmKind.START_FAILED, end.error)
+        self._parts.say(AlarmKind.START_FAILED, _after(NOT_STARTED, end.error))
         self._phase = Phase.RUNNING if end.error is None else Phase.UNKNOWN
         self._stop_pending = end.error is not None and not end.result["disabled"]
         if end.error is None:
@@ -322,7 +322,7 @@ class PlantLoop:
     def _after_stop(self, end: Finished) -> None:
         stopped, reached = end.result["disable_ok"], end.result["threshold_reached"]
         say, why = self._parts.say, end.error
-        say(AlarmKind.STOP_PENDING, None if stopped else why)
+        say(AlarmKind.STOP_PENDING, None if stopped else _after(NOT_DELIVERED, why))
         say(AlarmKind.DISABLE_FAILED, why if self._contact.answers and not stopped else None)
         say(AlarmKind.STOP_NOT_REACHED, why if stopped and not reached else None)
         self._stop_pending = not stopped
@@ -368,6 +368,11 @@ class PlantLoop:
             link=self._contact.link(),
             session=session,
         )
+
+
+def _after(beginning: str, error: str | None) -> str | None:
+    """What an error says after what the alarm says already."""
+    return None if error is None else error.removeprefix(beginning).lstrip(": ")
 
 
 # What a plant that is stopped does not have any more.
