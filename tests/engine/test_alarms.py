@@ -299,3 +299,20 @@ async def test_no_start_is_taken_during_the_shutdown() -> None:
         assert left == ()
         assert rig.plants[LIB].p_kw() == 0
         assert rig.plants[LIB].values[ENABLE] == 0
+
+
+async def test_outlier_is_flagged_in_the_state_and_not_acted_on() -> None:
+    async with running() as rig:
+        await running_plant(rig)
+        rig.plants[LIB].values[290] = 15_000
+        rig.plants[LIB].values[SOC] = 12_000
+        await rig.wait(4)
+
+        measurement = rig.state().measurement
+        assert measurement is not None
+        assert measurement.p_poi_kw == 1500.0
+        assert measurement.quality == {"p_poi_kw": ["outlier"], "soc_pu": ["outlier"]}
+        assert {"outlier"} <= rig.alarms()
+        assert rig.plants[LIB].p_kw() == 100.0
+        await rig.wait(10)
+        assert rig.plants[LIB].p_kw() == 0  # no state of charge for 10 s

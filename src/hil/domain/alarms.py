@@ -19,6 +19,9 @@ class AlarmKind(StrEnum):
     SELF_DISABLED = "self_disabled"
     SOC_UNKNOWN = "soc_unknown"
     SOC_JUMP = "soc_jump"
+    MEASUREMENT_FROZEN = "measurement_frozen"
+    SIGN_CONTRADICTED = "sign_contradicted"
+    OUTLIER = "outlier"
     STOP_NOT_REACHED = "stop_not_reached"
     STOP_PENDING = "stop_pending"
     START_FAILED = "start_failed"
@@ -89,6 +92,22 @@ CATALOGUE: Mapping[AlarmKind, AlarmText] = {
         _LOW,
         "The state of charge jumped further than the power explains",
         "Check the battery's own reading; it may have recalibrated itself.",
+    ),
+    AlarmKind.MEASUREMENT_FROZEN: AlarmText(
+        _HIGH,
+        "The measurements do not move although the link is healthy",
+        "The device answers from a memory that is not renewed: restart its gateway or controller.",
+    ),
+    AlarmKind.SIGN_CONTRADICTED: AlarmText(
+        _HIGH,
+        "The sign of the battery's power contradicts its state of charge",
+        "Check the scale of p_battery in the register map: a sign convention is negated by a"
+        " negative scale.",
+    ),
+    AlarmKind.OUTLIER: AlarmText(
+        _LOW,
+        "A measurement is far beyond the nameplate",
+        "Check scale, format and word order of the point. The value is shown, not acted on.",
     ),
     AlarmKind.STOP_NOT_REACHED: AlarmText(
         _CRITICAL,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -160,8 +161,9 @@ class Contact:
 
     @property
     def measurement(self) -> Measurement | None:
-        """The newest measurement."""
-        return self._meter.measurement
+        """The newest measurement, with what is wrong with it."""
+        newest = self._meter.measurement
+        return None if newest is None else replace(newest, quality=self._watch.quality)
 
     @property
     def answers(self) -> bool:

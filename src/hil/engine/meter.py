@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from hil.domain.plausibility_watch import is_state_of_charge
 from hil.domain.signals import COLUMNS, Energy, Measurement, PointName
 from hil.engine.cadence import NS_PER_S
 
@@ -47,7 +48,7 @@ class Meter:
             self._p_kw = None
             return
         soc_pu = values.get(PointName.SOC)
-        if soc_pu is not None:
+        if soc_pu is not None and is_state_of_charge(soc_pu):
             self._soc_pu, self._soc_ns = soc_pu, now_ns
         self._count_energy(values.get(PointName.P_POI), now_ns, running=running)
         enable = values.get(PointName.ENABLE)

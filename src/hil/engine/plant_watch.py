@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hil.domain.alarms import AlarmKind
 from hil.domain.phase import Phase
 from hil.domain.plant import Nameplate
+from hil.domain.plausibility_watch import PlausibilityWatch
 from hil.domain.signals import PointName
 from hil.domain.snapshot import WriteStatus
 from hil.engine.cadence import NS_PER_S
@@ -42,6 +43,8 @@ class PlantWatch:
     def __init__(self, nameplate: Nameplate, say: Say) -> None:
         self._nameplate = nameplate
         self._say = say
+        self._plausibility = PlausibilityWatch(nameplate)
+        self.quality: dict[str, list[str]] = {}
         self._disabled_readings = 0
         self._foreign_ns: deque[int] = deque(maxlen=FOREIGN_WRITES_MAX)
         self._soc: tuple[float, int] | None = None
@@ -71,6 +74,11 @@ class PlantWatch:
             return NOTHING
         self._look_at_write(status, outcome.error)
         self._look_at_soc(outcome.values.get(PointName.SOC), now_ns)
+        judged = self._plausibility.judge(outcome.values, now_ns=now_ns)
+        self.quality = judged.quality
+        self._say(AlarmKind.MEASUREMENT_FROZEN, judged.frozen)
+        self._say(AlarmKind.SIGN_CONTRADICTED, judged.sign)
+        self._say(AlarmKind.OUTLIER, judged.outlier)
         is_off = phase is Phase.RUNNING and outcome.values.get(PointName.ENABLE) == 0
         self._disabled_readings = self._disabled_readings + 1 if is_off else 0
         return Verdict(
