@@ -84,7 +84,8 @@ Durable transactions a second (SQLite {got["sqlite"]}, WAL, `synchronous=FULL`),
 def plants_section(got: dict[str, Any]) -> str:
     """A thousand plants at 1 Hz."""
     rows = "\n".join(
-        f"| {label} | {r['p50_ms']:.1f} | {r['p99_ms']:.1f} | {r['max_ms']:.1f} | {r['cores']:.2f} |"
+        f"| {label} | {r['p50_ms']:.1f} | {r['p99_ms']:.1f} | {r['max_ms']:.1f}"
+        f" | {r['cores']:.2f} |"
         for label, r in (
             ("hil, one block and adjacent setpoints", got["compact"]["hil"]),
             ("pymodbus, the same reads and writes alone", got["compact"]["pymodbus"]),
