@@ -1,5 +1,6 @@
 """Whether the readings of a running plant can be true: frozen, contradicting, far off."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -56,6 +57,7 @@ class PlausibilityWatch:
     def __init__(self, nameplate: Nameplate) -> None:
         self._nameplate = nameplate
         self._rated_kw = max(nameplate.p_max_kw, -nameplate.p_min_kw)
+        self._limits = _limits(nameplate)
         self._same: tuple[float | None, ...] = ()
         self._same_since_ns = 0
         self._setpoint_kw: float | None = None
@@ -77,7 +79,7 @@ class PlausibilityWatch:
             marks = []
             if value is None:
                 marks.append("sentinel")
-            elif self._is_outlier(point, value):
+            elif abs(value) > self._limits[point]:
                 marks.append("outlier")
                 outliers.append(f"{column} {value:g}")
             if frozen is not None and point in _MEASURED:
@@ -90,20 +92,6 @@ class PlausibilityWatch:
             sign=self._contradiction(values, now_ns),
             outlier=", ".join(outliers) or None,
         )
-
-    def _is_outlier(self, point: PointName, value: float) -> bool:
-        plate = self._nameplate
-        limits = {
-            PointName.P_BATTERY: self._rated_kw,
-            PointName.P_POI: self._rated_kw,
-            PointName.Q_BATTERY: max(plate.q_max_kvar, -plate.q_min_kvar),
-            PointName.Q_POI: max(plate.q_max_kvar, -plate.q_min_kvar),
-            PointName.V_POI: plate.v_nominal_kv,
-        }
-        if point is PointName.SOC:
-            return not is_state_of_charge(value)
-        limit = limits.get(point)
-        return limit is not None and abs(value) > OUTLIER_FACTOR * max(limit, 1.0)
 
     def _frozen(self, values: Mapping[str, float | None], now_ns: int) -> str | None:
         reading = tuple(values.get(point) for point in _MEASURED)
@@ -146,3 +134,19 @@ class PlausibilityWatch:
                 )
             self._soc_from, self._energy_kwh = soc_pu, 0.0
         return self._sign
+
+
+def _limits(plate: Nameplate) -> dict[PointName, float]:
+    """The largest believable magnitude of each point; a setpoint is what somebody wrote."""
+    p_kw = OUTLIER_FACTOR * max(plate.p_max_kw, -plate.p_min_kw, 1.0)
+    q_kvar = OUTLIER_FACTOR * max(plate.q_max_kvar, -plate.q_min_kvar, 1.0)
+    return {
+        PointName.P_SETPOINT: math.inf,
+        PointName.Q_SETPOINT: math.inf,
+        PointName.P_BATTERY: p_kw,
+        PointName.P_POI: p_kw,
+        PointName.Q_BATTERY: q_kvar,
+        PointName.Q_POI: q_kvar,
+        PointName.V_POI: OUTLIER_FACTOR * plate.v_nominal_kv,
+        PointName.SOC: 1 + SOC_SLACK_PU,
+    }
