@@ -79,7 +79,9 @@ class PlausibilityWatch:
             marks = []
             if value is None:
                 marks.append("sentinel")
-            elif abs(value) > self._limits[point]:
+            elif abs(value) > self._limits[point] or (
+                point is PointName.SOC and not is_state_of_charge(value)
+            ):
                 marks.append("outlier")
                 outliers.append(f"{column} {value:g}")
             if frozen is not None and point in _MEASURED:
