@@ -1,8 +1,10 @@
 """The main job as its user does it: `hil run`, a schedule by HTTP, a recording, Ctrl-C."""
 
+import os
 import re
 import signal
 import socket
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -104,10 +106,7 @@ def test_plant_that_cannot_be_stopped_is_named_at_the_end(bench: Bench) -> None:
         bench.runs("engine", "--start") as engine,
         bench.client() as client,
     ):
-        running = lambda: all(  # noqa: E731 - asked twice below
-            p["phase"] == "running" for p in client.get("/state").json()["plants"].values()
-        )
-        until(running, "both plants running")
+        until(lambda: is_running(client), "both plants running")
         emulator.kill()
         emulator.wait()
         engine.send_signal(signal.SIGINT)
@@ -148,3 +147,30 @@ def test_wrong_configuration_ends_with_2(bench: Bench) -> None:
 
     assert code == 2
     assert 'did you mean "timing"?' in stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_stops_safely_although_nobody_reads_the_terminal(
+    bench: Bench, number: signal.Signals
+) -> None:
+    reader, writer = os.pipe()
+    process = subprocess.Popen(bench.command("run", "--start"), stdout=writer, stderr=writer)
+    os.close(writer)
+    try:
+        with bench.client() as client:
+            until(lambda: is_running(client), "both plants running")
+            os.close(reader)
+            process.send_signal(number)
+            assert process.wait(timeout=PATIENCE_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def is_running(client: httpx.Client) -> bool:
+    """Whether the engine answers and both plants run."""
+    try:
+        plants = client.get("/state").json()["plants"].values()
+    except httpx.TransportError:
+        return False
+    return all(plant["phase"] == "running" for plant in plants)
