@@ -17,8 +17,8 @@ from hil import __version__
 from hil.adapters.csv_recordings import CsvRecordings
 from hil.adapters.data_directory import DataDirectory, listen_tcp
 from hil.adapters.emulator_control import ControlClient, EmulatorControlServer
-from hil.adapters.modbus_client import TcpLink
 from hil.adapters.modbus_server import ModbusServer
+from hil.adapters.shared_link import TcpLinks
 from hil.adapters.sqlite_store import SqliteStore
 from hil.adapters.system_clock import SystemClock
 from hil.config.model import Config
@@ -155,11 +155,11 @@ class Live:
         if self._parts.web:
             listeners.append(listen_tcp(config.web.host, config.web.port, what="the page"))
             self._stack.callback(listeners[1].close)
-        timeout_s = config.timing.modbus_timeout_s
+        links = TcpLinks(timeout_s=config.timing.modbus_timeout_s)
         self.engine = build_engine(
             config,
             specs,
-            lambda spec, transport: TcpLink(spec.endpoints[transport].main, timeout_s=timeout_s),
+            lambda spec, transport: links.link(spec.endpoints[transport].main),
             self._clock,
             directory=directory.path,
             store=SqliteStore(directory.path / config.recording.directory / STATE_NAME),
