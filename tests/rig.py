@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from hil.domain.commands import Command, CommandKind
-from hil.domain.plant import PlantId, PlantSpec, Source, Transport
+from hil.domain.plant import Device, PlantId, PlantSpec, Source, Transport
 from hil.domain.schedule import Schedule, Series
 from hil.domain.signals import Row
 from hil.domain.snapshot import PlantState, SiteInfo
@@ -115,6 +115,7 @@ async def running(
     registers: dict[PlantId, FakeRegisters] | None = None,
     remote: dict[PlantId, FakeRegisters] | None = None,
     plant_spec: PlantSpec | None = None,
+    meters: dict[str, FakeRegisters] | None = None,
 ) -> AsyncIterator[Rig]:
     """A started engine; leaving the block closes it without a safe stop.
 
@@ -122,6 +123,7 @@ async def running(
         store: What an earlier engine left, and the next one finds.
         registers: Plants that are there already.
         remote: The plants behind the remote endpoints, where there are any.
+        meters: The further devices of the plants, by host.
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
@@ -130,8 +132,10 @@ async def running(
     behind = {Transport.LOCAL: local, Transport.REMOTE: remote or {}}
     sink, ids = FakeSink(), count(1)
 
-    def link_of(of: PlantSpec, transport: Transport) -> MemoryLink:
-        return MemoryLink(behind[transport][of.id].handle, timeout_s=settings.modbus_timeout_s)
+    def link_of(of: PlantSpec, transport: Transport, device: Device) -> MemoryLink:
+        is_main = device is of.endpoints[transport].main
+        there = behind[transport][of.id] if is_main else (meters or {})[device.host]
+        return MemoryLink(there.handle, timeout_s=settings.modbus_timeout_s)
 
     engine = Engine(
         settings,

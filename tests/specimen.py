@@ -1,5 +1,6 @@
 """A small plant that tests share: its limits, its register map and a fake of its registers."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from hil.domain.modbus_pdu import (
@@ -99,7 +100,7 @@ class FakeRegisters:
 
     `silent`: requests are not answered. `refuse_writes`: writes get this exception. `p_raw_max`:
     the P setpoint register is cut to this. `has_defect`: the next request raises, once. `writes`
-    is the log of `(address, value)` as they came.
+    is the log of `(address, value)` as they came, `on_write` is told of each.
     """
 
     def __init__(self) -> None:
@@ -112,6 +113,7 @@ class FakeRegisters:
         self.has_defect = False
         self.p_raw_max = 65_535
         self.writes: list[tuple[int, int]] = []
+        self.on_write: Callable[[int, int], None] = lambda address, value: None
 
     def handle(self, request: Request) -> Response | None:
         """Answer as a device would."""
@@ -130,6 +132,7 @@ class FakeRegisters:
             return Refusal(self.refuse_writes)
         for address, value in enumerate(request.values, request.address):
             self.writes.append((address, value))
+            self.on_write(address, value)
             if not (address == 1 and self.stuck_enable):
                 self.values[address] = min(value, self.p_raw_max) if address == 86 else value
         runs = self.values[1] == 1 and self.values[85] == 0

@@ -116,7 +116,7 @@ def openapi_schema() -> dict[str, Any]:
         engine = build_engine(
             config,
             specs,
-            lambda _, __: MemoryLink(lambda _: None, timeout_s=1),
+            lambda _, __, ___: MemoryLink(lambda _: None, timeout_s=1),
             clock,
             directory=Path(folder),
             store=MemoryStore(),

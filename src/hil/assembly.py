@@ -17,8 +17,8 @@ from hil import __version__
 from hil.adapters.csv_recordings import CsvRecordings
 from hil.adapters.data_directory import DataDirectory, listen_tcp
 from hil.adapters.emulator_control import ControlClient, EmulatorControlServer
-from hil.adapters.modbus_client import TcpLink
 from hil.adapters.modbus_server import ModbusServer
+from hil.adapters.shared_link import TcpLinks
 from hil.adapters.sqlite_store import SqliteStore
 from hil.adapters.system_clock import SystemClock
 from hil.config.model import Config
@@ -26,6 +26,7 @@ from hil.config.unmet import passed_over, refusals
 from hil.config.values import plant_specs, site_info
 from hil.domain.commands import CommandKind
 from hil.domain.errors import HilError, InvalidInput
+from hil.domain.modbus_pdu import ExceptionCode, Refusal, Request, Response
 from hil.domain.plant import PlantId, PlantSpec, Source, Transport
 from hil.domain.rehearsal import PlantSummary, Summary
 from hil.domain.schedule import Schedule
@@ -155,11 +156,11 @@ class Live:
         if self._parts.web:
             listeners.append(listen_tcp(config.web.host, config.web.port, what="the page"))
             self._stack.callback(listeners[1].close)
-        timeout_s = config.timing.modbus_timeout_s
+        links = TcpLinks(timeout_s=config.timing.modbus_timeout_s)
         self.engine = build_engine(
             config,
             specs,
-            lambda spec, transport: TcpLink(spec.endpoints[transport].main, timeout_s=timeout_s),
+            lambda _, __, device: links.link(device),
             self._clock,
             directory=directory.path,
             store=SqliteStore(directory.path / config.recording.directory / STATE_NAME),
@@ -330,8 +331,9 @@ async def _rehearse(
     engine = build_engine(
         config,
         specs,
-        lambda spec, _: MemoryLink(
-            fleet.plants[spec.id].handle, timeout_s=config.timing.modbus_timeout_s
+        lambda spec, transport, device: MemoryLink(
+            fleet.plants[spec.id].handle if device is spec.endpoints[transport].main else _no_meter,
+            timeout_s=config.timing.modbus_timeout_s,
         ),
         clock,
         directory=out,
@@ -365,6 +367,11 @@ async def _rehearse(
         seed=seed,
         plants={plant: _plant_summary(state) for plant, state in last.plants.items()},
     )
+
+
+def _no_meter(_: Request) -> Response:
+    """Further devices are not emulated: their points are not known in a rehearsal."""
+    return Refusal(ExceptionCode.GATEWAY_TARGET_DEVICE_FAILED_TO_RESPOND)
 
 
 def _for_rehearsal(config: Config) -> Config:

@@ -178,7 +178,7 @@ async def test_a_cancellation_in_the_tick_of_the_reply_is_honoured() -> None:
         link = device.link()
         await ask(link, READ)
         assert link._connection is not None
-        waiter = link._connection.ask([READ], LONG_S)
+        waiter = link._connection.ask([READ], LONG_S, 1)
 
         async def exchange() -> Exchange:
             return await waiter
@@ -197,7 +197,7 @@ async def test_a_reply_in_the_tick_of_a_cancellation_starts_no_further_request()
         await ask(link, READ)
         connection = link._connection
         assert connection is not None
-        waiter = connection.ask([READ, WRITE], LONG_S)
+        waiter = connection.ask([READ, WRITE], LONG_S, 1)
         await device.until(lambda: len(device.asked) == 2)
 
         waiter.cancel()  # what cancelling the task does first; the reply comes before it wakes

@@ -91,8 +91,8 @@ def specs(*, compact: bool) -> list[PlantSpec]:
 class _TimedLink:
     """A `TcpLink` that notes how long after the plant's step its exchanges of reads end."""
 
-    def __init__(self, spec: PlantSpec, phase_ns: int, delays_ns: list[int]) -> None:
-        self._link = TcpLink(spec.endpoints[Transport.LOCAL].main, timeout_s=1.0)
+    def __init__(self, device: Device, phase_ns: int, delays_ns: list[int]) -> None:
+        self._link = TcpLink(device, timeout_s=1.0)
         self._phase_ns = phase_ns
         self._delays_ns = delays_ns
 
@@ -170,7 +170,7 @@ async def _engine(plants: list[PlantSpec]) -> dict[str, float]:
     engine = Engine(
         _settings(),
         plants,
-        lambda spec, _: _TimedLink(spec, phases[spec.id], delays_ns),
+        lambda spec, _, device: _TimedLink(device, phases[spec.id], delays_ns),
         _NoSink(),
         MemoryStore(),
         clock,

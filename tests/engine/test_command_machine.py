@@ -62,18 +62,12 @@ class Commands(RuleBasedStateMachine):
 
     def watch(self, plant: PlantId) -> None:
         """A non-zero setpoint may arrive only while the plant's gate is open."""
-        registers, handle = self.rig.plants[plant], self.rig.plants[plant].handle
 
-        def checked(request: Any) -> Any:
-            before = len(registers.writes)
-            answer = handle(request)
-            for address, value in registers.writes[before:]:
-                if address == P_SETPOINT and value != 0:
-                    assert self.rig.state(plant).dispatching, "written behind a closed gate"
-            return answer
+        def check(address: int, value: int) -> None:
+            if address == P_SETPOINT and value != 0:
+                assert self.rig.state(plant).dispatching, "written behind a closed gate"
 
-        contact = self.rig.engine._fleet.loops[plant]._contact
-        contact._points._link._handle = checked
+        self.rig.plants[plant].on_write = check
 
     def submit(self, kind: CommandKind, plant: PlantId | None) -> None:
         async def ask() -> None:

@@ -8,8 +8,16 @@ import socket
 from collections.abc import Iterator, Sequence
 
 from hil.domain.modbus_frame import decode_reply, encode_frame
-from hil.domain.modbus_pdu import ProtocolError, Request, Response, describe, encode_request
-from hil.domain.plant import Device
+from hil.domain.modbus_pdu import (
+    ExceptionCode,
+    ProtocolError,
+    Refusal,
+    Request,
+    Response,
+    describe,
+    encode_request,
+)
+from hil.domain.plant import Device, Quirks
 from hil.domain.snapshot import LinkStatus
 from hil.ports import Exchange, LinkProblem
 
@@ -25,6 +33,10 @@ MAX_BACK_OFF_S = 5.0
 # often than this in one time-out keeps its timer armed from exchange to exchange; below that the
 # timer would cost more, by waking an idle loop, than it spares.
 BUSY_EXCHANGES = 4
+
+# A device that says it is busy is asked again after this: long enough for a small controller to
+# finish a cycle, short enough for all the retries that can be configured to fit into a step.
+BUSY_WAIT_S = 0.05
 
 
 class TcpLink:
@@ -48,8 +60,14 @@ class TcpLink:
         self._retry_at_s = 0.0  # on the loop's clock
         self._last_problem: LinkProblem | None = None
 
-    async def exchange(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
-        """See `PlantLink.exchange`; without requests nothing is sent and no connection made."""
+    async def exchange(
+        self, requests: Sequence[Request], *, within_s: float, unit_id: int | None = None
+    ) -> Exchange:
+        """See `PlantLink.exchange`; without requests nothing is sent and no connection made.
+
+        Args:
+            unit_id: Of the unit behind a shared connection; None: that of the device.
+        """
         if not requests:
             return Exchange(())
         connection = self._connection
@@ -62,9 +80,11 @@ class TcpLink:
             connection = self._connection = opened
             within_s -= loop.time() - started_s
         try:
-            outcome = await connection.ask(requests, within_s)
+            outcome = await connection.ask(
+                requests, within_s, self._device.unit_id if unit_id is None else unit_id
+            )
         except asyncio.CancelledError:
-            connection.drop()
+            connection.give_up()
             raise
         if outcome.responses:
             self._failures = 0
@@ -92,7 +112,7 @@ class TcpLink:
             async with asyncio.timeout(wait_s):
                 _, connection = await loop.create_connection(
                     lambda: _Connection(
-                        loop, where, device.unit_id, self._transactions, self._timeout_s
+                        loop, where, device.quirks, self._transactions, self._timeout_s
                     ),
                     device.host,
                     device.port,
@@ -135,11 +155,16 @@ class _Connection(asyncio.Protocol):
         "_data",
         "_due_s",
         "_ends_at_s",
+        "_has_answered",
+        "_held",
         "_keeps_timer",
         "_loop",
         "_pdus",
+        "_quirks",
+        "_ready_at_s",
         "_requests",
         "_responses",
+        "_retries_left",
         "_timeout_s",
         "_timer",
         "_transaction",
@@ -156,17 +181,22 @@ class _Connection(asyncio.Protocol):
         self,
         loop: asyncio.AbstractEventLoop,
         where: str,
-        unit_id: int,
+        quirks: Quirks,
         transactions: Iterator[int],
         timeout_s: float,
     ) -> None:
         self._loop = loop
         self._where = where
-        self._unit_id = unit_id
+        self._quirks = quirks
+        self._unit_id = 0
         self._transactions = transactions
         self._transaction = 0
         self._timeout_s = timeout_s
         self._timer: asyncio.TimerHandle | None = None
+        self._held: asyncio.TimerHandle | None = None  # the next request waits for its pause
+        self._ready_at_s = 0.0
+        self._retries_left = 0
+        self._has_answered = False
         self._keeps_timer = False
         self._waiter: asyncio.Future[Exchange] | None = None
         self._requests: Sequence[Request] = ()
@@ -177,34 +207,46 @@ class _Connection(asyncio.Protocol):
         self._ends_at_s = self._asked_at_s = self._due_s = 0.0
         self.closed = asyncio.Event()
 
-    def ask(self, requests: Sequence[Request], within_s: float) -> asyncio.Future[Exchange]:
+    def ask(
+        self, requests: Sequence[Request], within_s: float, unit_id: int
+    ) -> asyncio.Future[Exchange]:
         """Start an exchange; the future gets its outcome, never an error."""
         assert self._waiter is None, "a link has one owner"
         self._pdus = list(map(encode_request, requests))
         self._requests = requests
+        self._unit_id = unit_id
         self._responses = []
+        self._retries_left = self._quirks.busy_retries
         now_s = self._loop.time()
         self._ends_at_s = now_s + within_s
         self._waiter = waiter = self._loop.create_future()
-        self._send_next(now_s)
         self._keeps_timer = now_s - self._began_s < self._timeout_s / BUSY_EXCHANGES
         self._began_s = now_s
-        if self._timer is None or self._timer.when() > self._due_s:
-            self._arm()
+        self._send_when_ready(now_s)
         return waiter
 
     def is_lost(self) -> bool:
         """Whether the socket is closed or closing."""
         return self._transport.is_closing()
 
+    def give_up(self) -> None:
+        """End the exchange; the socket is closed unless nothing is in flight."""
+        if self._held is None:
+            self.drop()
+        else:
+            self._release()
+            self._finish(None)
+
     def drop(self) -> None:
         """Close the socket at once; what is in flight ends with the connection."""
+        self._release()
         self._disarm()
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._ready_at_s = self._loop.time() + self._quirks.pause_after_connect_ms / 1_000
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -214,6 +256,9 @@ class _Connection(asyncio.Protocol):
             self.drop()  # nobody waits: a late answer, or garbage before the next one
             return
         request = self._requests[len(self._responses)]
+        if self._held is not None:  # the answer before was taken already, and this is another one
+            self._fail(LinkStatus.ERROR, "sent an answer twice; check what else speaks to it")
+            return
         self._data = data = self._data + data if self._data else data
         try:
             response = decode_reply(
@@ -229,9 +274,19 @@ class _Connection(asyncio.Protocol):
         if response is None:
             return
         self._data = b""
+        self._has_answered = True
+        now_s = self._loop.time()
+        self._ready_at_s = now_s + self._quirks.pause_between_requests_ms / 1_000
+        if self._retries_left and response == _BUSY:
+            self._retries_left -= 1
+            again_at_s = max(self._ready_at_s, now_s + BUSY_WAIT_S)
+            if again_at_s < self._ends_at_s:
+                self._ready_at_s = again_at_s
+                self._send_when_ready(now_s)
+                return
         self._responses.append(response)
         if len(self._responses) < len(self._requests):
-            self._send_next(self._loop.time())
+            self._send_when_ready(now_s)
         else:
             self._finish(None)
 
@@ -247,6 +302,34 @@ class _Connection(asyncio.Protocol):
                 " check whether it was restarted or has too many clients",
             )
 
+    def _send_when_ready(self, now_s: float) -> None:
+        """Send the next request, now or after the pause that the device needs."""
+        if self._ready_at_s <= now_s:
+            self._send_next(now_s)
+        elif self._ready_at_s < self._ends_at_s:
+            self._due_s = self._ends_at_s
+            self._held = self._loop.call_at(self._ready_at_s, self._send_held)
+        else:
+            quirk = "between_requests" if self._has_answered else "after_connect"
+            text = f"no time was left for a {describe(self._requests[len(self._responses)])}"
+            self._finish(
+                LinkProblem(
+                    LinkStatus.TIMEOUT,
+                    f"{self._where}: {text} after its pause_{quirk}_ms;"
+                    " use a shorter pause or longer periods and time-outs",
+                )
+            )
+
+    def _send_held(self) -> None:
+        self._held = None
+        if self._waiter is not None and not self._waiter.done():
+            self._send_next(self._loop.time())
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+
     def _send_next(self, now_s: float) -> None:
         self._transaction = transaction = next(self._transactions) & 0xFFFF
         self._asked_at_s = now_s
@@ -254,6 +337,8 @@ class _Connection(asyncio.Protocol):
         self._due_s = min(due_s, self._ends_at_s)
         pdu = self._pdus[len(self._responses)]
         self._transport.write(encode_frame(transaction, self._unit_id, pdu))
+        if self._timer is None or self._timer.when() > self._due_s:
+            self._arm()
 
     def _arm(self) -> None:
         self._disarm()
@@ -278,8 +363,15 @@ class _Connection(asyncio.Protocol):
             LinkStatus.TIMEOUT,
             f"did not answer a {describe(request)} within"
             f" {self._due_s - self._asked_at_s:.3g} s;"
-            f" check that it serves unit id {self._unit_id} and is not busy with other clients",
+            f" check that it serves unit id {self._unit_id} and is not busy with other clients"
+            f"{self._hint()}",
         )
+
+    def _hint(self) -> str:
+        """A device that ignores what comes right after a connect would be connected for ever."""
+        if self._has_answered or self._quirks.pause_after_connect_ms:
+            return ""
+        return "; if it needs time after a connect, set quirks.pause_after_connect_ms"
 
     def _fail(self, status: LinkStatus, what: str) -> None:
         self.drop()
@@ -291,6 +383,9 @@ class _Connection(asyncio.Protocol):
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(Exchange(tuple(self._responses), problem))
+
+
+_BUSY = Refusal(ExceptionCode.SERVER_DEVICE_BUSY)
 
 
 def _reason(error: Exception) -> str:

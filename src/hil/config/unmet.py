@@ -25,16 +25,6 @@ def refusals(config: Config) -> list[Problem]:
         refuse("web.public.enabled", "there is no public page yet; use false")
     if config.startup.source == "api":
         refuse("startup.source", "there is no market API yet; use manual")
-    for plant, each in config.plants.items():
-        for transport, endpoint in (
-            ("local", each.endpoints.local),
-            ("remote", each.endpoints.remote),
-        ):
-            if endpoint is not None and endpoint.devices:
-                refuse(
-                    f"plants.{plant}.endpoints.{transport}.devices",
-                    "further devices cannot be read yet; remove them and their points",
-                )
     return found
 
 

@@ -33,6 +33,8 @@ class AlarmKind(StrEnum):
     RECORDING_FAILING = "recording_failing"
     LATE_LOOP = "late_loop"
     NO_WATCHDOG = "no_watchdog"
+    DEVICE_ALARM = "device_alarm"
+    LOCAL_MODE = "local_mode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,5 +168,15 @@ CATALOGUE: Mapping[AlarmKind, AlarmText] = {
         _HIGH,
         "Nothing stops this plant if this program dies",
         "Configure a heartbeat point or the device's revert time (setpoint.revert_s).",
+    ),
+    AlarmKind.DEVICE_ALARM: AlarmText(
+        _HIGH,
+        "The plant reports alarms of its own",
+        "Read the plant's manual for what is named here; its bits are named by alarm_bits.",
+    ),
+    AlarmKind.LOCAL_MODE: AlarmText(
+        _HIGH,
+        "The plant is in local mode and does not allow control",
+        "Switch the plant to remote control at the plant; Start is refused until then.",
     ),
 }

@@ -1,7 +1,7 @@
 """One plant over one endpoint: what it was told, what was read of it, and what that means."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,11 +12,12 @@ from hil.domain.plant import PlantSpec, Transport
 from hil.domain.signals import Measurement, OptionalPoint
 from hil.domain.snapshot import LimitName, Link, Origin, SetpointState, WriteStatus
 from hil.engine.cadence import NS_PER_S, Cadence
+from hil.engine.heartbeat import Heartbeat
 from hil.engine.ledger import Ledger
 from hil.engine.meter import Meter
 from hil.engine.plant_parts import Plan
 from hil.engine.plant_points import Outcome, PlantPoints
-from hil.engine.plant_watch import PlantWatch, Verdict
+from hil.engine.plant_watch import LINK_LOST_AFTER, PlantWatch, Verdict
 from hil.engine.setpoint_keeper import SetpointKeeper
 from hil.ports import Clock
 
@@ -46,7 +47,7 @@ class Contact:
         self._tell = say
         self.registers = points.registers
         self._meter = Meter(spec.extra_signals)
-        self._watch = PlantWatch(spec.nameplate, self._say)
+        self._watch = PlantWatch(spec.nameplate, spec.alarm_bits, self._say)
         self._setpoint = SetpointKeeper(
             spec,
             points.registers,
@@ -54,6 +55,7 @@ class Contact:
             period_s=cadence.dispatch_ns / NS_PER_S,
             measurement_period_s=cadence.measurement_ns / NS_PER_S,
         )
+        self._heartbeat = Heartbeat(points.registers)
         self._asking: asyncio.Task[Any] | None = None
         self._is_cut_off = False
         self._decided_ns = 0
@@ -72,16 +74,9 @@ class Contact:
         written_ns = self._clock.monotonic_ns()
         before = self._meter.measurement
         outcome = CUT_OFF
-        self._asking = asyncio.current_task()
         try:
-            outcome = await self._points.exchange(writes)
-        except asyncio.CancelledError:
-            if not self._is_cut_off or self._asking is None:
-                raise
-            self._is_cut_off = False
-            self._asking.uncancel()
+            outcome = await self._ask(self._points.exchange(writes))
         finally:
-            self._asking = None
             self._setpoint.is_written(writes, _WRITE_STATUS[outcome.written])
         if outcome.written and phase is Phase.RUNNING:
             self._ledger.wrote(
@@ -92,6 +87,33 @@ class Contact:
                 acked_ns=outcome.acked_ns,
             )
         return outcome, self._look(outcome, phase, wrote=bool(writes))
+
+    async def _ask(self, exchange: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """Carry out an exchange that an e-stop may cut off."""
+        self._asking = asyncio.current_task()
+        try:
+            return await exchange
+        except asyncio.CancelledError:
+            if not self._is_cut_off or self._asking is None:
+                raise
+            self._is_cut_off = False
+            self._asking.uncancel()
+            return CUT_OFF
+        finally:
+            self._asking = None
+
+    def beat_due_ns(self, phase: Phase) -> int | None:
+        """When the heartbeat must be written next; None: not before the next exchange."""
+        return self._heartbeat.due_ns(phase) if self.answers else None
+
+    async def beat(self, phase: Phase, *, before_ns: int) -> None:
+        """Write the heartbeat if it is due, in the time that is left before the next step."""
+        now_ns = self._clock.monotonic_ns()
+        due_ns = self.beat_due_ns(phase)
+        if due_ns is None or not due_ns <= now_ns < before_ns:
+            return
+        within_s = (before_ns - now_ns) / NS_PER_S
+        await self._ask(self._points.write(self._heartbeat.take(now_ns), within_s=within_s))
 
     def _look(self, outcome: Outcome, phase: Phase, *, wrote: bool) -> Verdict:
         now_ns = self._clock.monotonic_ns()
@@ -106,6 +128,7 @@ class Contact:
             outcome,
             phase=phase,
             failures=self._points.failures,
+            lost_devices=self._points.lost(LINK_LOST_AFTER),
             status=status,
             foreign_write=foreign_write,
             now_ns=now_ns,
@@ -169,6 +192,11 @@ class Contact:
     def answers(self) -> bool:
         """Whether the last exchange was answered."""
         return self._points.failures == 0
+
+    @property
+    def in_local_mode(self) -> bool:
+        """Whether the plant says that it does not allow control."""
+        return self._watch.in_local_mode
 
     def setpoint(self, plan: Plan) -> SetpointState:
         """The setpoint as the state shows it."""

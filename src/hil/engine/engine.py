@@ -49,7 +49,7 @@ class Engine:
     """Runs the plants; implements `EngineApi` once it is started.
 
     Args:
-        link_of: Makes the link to a plant's endpoint.
+        link_of: Makes the link to a device of a plant's endpoint.
         emulator: The control port of the emulated plants; None when there is none.
         new_id: Gives ids of commands, alarms and sessions.
     """

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from hil.domain.alarms import AlarmKind
 from hil.domain.errors import HilError
-from hil.domain.plant import PlantId, PlantSpec, Source, Transport
+from hil.domain.plant import Device, PlantId, PlantSpec, Source, Transport
 from hil.domain.schedule import Schedule
 from hil.domain.stored import Control
 from hil.engine.alarm_desk import AlarmDesk
@@ -37,14 +38,14 @@ PLANTS_IN_PHASE_MAX = 32
 # A plant that has not been heard of for so many periods is stale.
 STALE_PERIODS = 3
 
-LinkOf = Callable[[PlantSpec, Transport], PlantLink]
+LinkOf = Callable[[PlantSpec, Transport, Device], PlantLink]
 
 
 class Fleet:
     """Builds the owner of each plant from the parts they share.
 
     Args:
-        link_of: Makes the link to a plant's endpoint.
+        link_of: Makes the link to a device of a plant's endpoint.
         prepare: Begins what comes before a start, and calls back when it is over.
     """
 
@@ -150,7 +151,7 @@ class Fleet:
         points = PlantPoints(
             spec.id,
             spec.endpoints[transport],
-            self._link_of(spec, transport),
+            partial(self._link_of, spec, transport),
             self._clock,
             within_s=self._settings.exchange_within_s,
             stale_after_s=STALE_PERIODS * self._settings.measurement_period_s,

@@ -22,6 +22,7 @@ from hil.engine.sequencer import Sequencer
 log = logging.getLogger(__name__)
 
 ESTOP = "e-stop"
+LOCAL_MODE = "is in local mode and does not allow control; switch it to remote at the plant"
 
 
 class PlantLoop:
@@ -124,6 +125,7 @@ class PlantLoop:
             while True:
                 await self._bell.wait_until(self._next_ns())
                 await self._turn()
+                await self._contact.beat(self._phase, before_ns=self._cadence.next_due_ns())
                 self._publish()
         finally:
             await self._contact.close()
@@ -137,10 +139,11 @@ class PlantLoop:
         self._end_job(failed(f"internal error: {error}"))
 
     def _next_ns(self) -> int:
-        step_ns = self._cadence.next_due_ns()
-        if self._sequencer.sequence is None:
-            return step_ns
-        return min(step_ns, self._sequencer.due_ns)
+        due_ns = self._cadence.next_due_ns()
+        if self._sequencer.sequence is not None:
+            due_ns = min(due_ns, self._sequencer.due_ns)
+        beat_ns = self._contact.beat_due_ns(self._phase)
+        return due_ns if beat_ns is None else min(due_ns, beat_ns)
 
     async def _turn(self) -> None:
         """Take jobs, see what is due, and do it in one exchange."""
@@ -235,6 +238,8 @@ class PlantLoop:
     def _begin_start(self, job: Job) -> None:
         if self._phase is Phase.RUNNING:
             return self._end_job(DONE)
+        if self._contact.in_local_mode:
+            return self._end_job(rejected(f"{self._spec.name} {LOCAL_MODE}"))
         if self._phase is not Phase.STOPPED or not self._parts.in_service():
             why = self._phase if self._parts.in_service() else "out of service"
             return self._end_job(rejected(f"{self._spec.name} is {why}"))

@@ -1,46 +1,37 @@
-"""The owner's side of a link: points in, measurement and health out."""
+"""The owner's side of a plant's links: points in, measurement and health out."""
 
-import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 
-from hil.domain.modbus_pdu import (
-    ReadReply,
-    ReadRequest,
-    Refusal,
-    Response,
-    WriteRequest,
-)
-from hil.domain.plant import Endpoint
-from hil.domain.registers import DoesNotFit
-from hil.domain.snapshot import Link, LinkStatus
+from hil.domain.plant import Device, Endpoint
+from hil.domain.snapshot import Link
 from hil.engine.cadence import NS_PER_S
-from hil.ports import Clock, LinkProblem, PlantLink
+from hil.engine.device_points import DevicePoints, Outcome
+from hil.engine.supervisor import Supervisor
+from hil.ports import Clock, PlantLink
 
-log = logging.getLogger(__name__)
+__all__ = ["Outcome", "PlantPoints"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of one exchange with a plant.
+class _SideDevice:
+    """A device that is only read; `values` are those of its newest reading, if it has ended."""
 
-    `values` are the decoded points (None: not known), empty when nothing was read. `written` is
-    True when every write was acknowledged, False when one was refused, None when it is unknown.
-    `acked_ns` is when the last write was answered, None without one.
-    """
+    def __init__(self, points: DevicePoints) -> None:
+        self.points = points
+        self.reading: asyncio.Task[None] | None = None
+        self.values: Mapping[str, float | None] = {}
 
-    values: Mapping[str, float | None]
-    written: bool | None
-    link_ok: bool
-    error: str | None
-    acked_ns: int | None = None
+    async def read(self, within_s: float) -> None:
+        self.values = (await self.points.exchange({}, within_s=within_s)).values
 
 
 class PlantPoints:
-    """Speaks to one plant in points instead of registers, and keeps the health of its link.
+    """Speaks to one plant in points: to its own server, and to further devices such as a meter.
 
     Args:
+        link_of: Makes the link to a device of the endpoint.
         within_s: A whole exchange ends within this.
         stale_after_s: A link that was fine and has not been used for this long is stale.
     """
@@ -49,7 +40,7 @@ class PlantPoints:
         self,
         plant: str,
         endpoint: Endpoint,
-        link: PlantLink,
+        link_of: Callable[[Device], PlantLink],
         clock: Clock,
         *,
         within_s: float,
@@ -57,119 +48,91 @@ class PlantPoints:
     ) -> None:
         self._plant = plant
         self.registers = endpoint.registers
-        self._quirks = endpoint.main.quirks
-        self._link = link
         self._clock = clock
         self._within_s = within_s
         self._stale_after_s = stale_after_s
-        self._blocks = self.registers.blocks(
-            None, max_registers=self._quirks.max_registers, max_fill=self._quirks.max_fill
+        self._main = DevicePoints(
+            f"plant={plant}", endpoint.registers, endpoint.main, link_of(endpoint.main), clock
         )
-        self._reads = tuple(block.request for block in self._blocks)
-        self._status: LinkStatus | None = None
-        self._ok_ns: int | None = None
-        self.failures = 0
-        self._error: str | None = None
-        self.write_counts: Counter[str] = Counter()
+        has_points = {point.device for point in endpoint.registers.points.values()}
+        self._devices = {
+            name: _SideDevice(
+                DevicePoints(
+                    f"plant={plant} device={name}",
+                    endpoint.registers,
+                    device,
+                    link_of(device),
+                    clock,
+                    name=name,
+                )
+            )
+            for name, device in endpoint.devices.items()
+            if name in has_points
+        }
+        self._readers = Supervisor(clock)
+        self.write_counts = self._main.write_counts
+
+    @property
+    def failures(self) -> int:
+        """Exchanges in a row that the plant's own server did not answer."""
+        return self._main.failures
 
     async def exchange(self, writes: Mapping[str, float]) -> Outcome:
-        """Write these points in order, then read every point."""
-        try:
-            requests = self.registers.write_requests(writes, function=self._quirks.write_function)
-        except DoesNotFit as refused:
-            return Outcome(values={}, written=False, link_ok=True, error=str(refused))
-        deadline_ns = self._clock.monotonic_ns() + int(self._within_s * NS_PER_S)
-        acked_ns: int | None = None
-        acknowledged: tuple[Response, ...] = ()
-        problem: LinkProblem | None = None
-        if requests:
-            wrote = await self._link.exchange(requests, within_s=self._within_s)
-            acknowledged, problem = wrote.responses, wrote.problem
-            acked_ns = None if problem is not None else self._clock.monotonic_ns()
-        read: tuple[Response, ...] = ()
-        left_s = (deadline_ns - self._clock.monotonic_ns()) / NS_PER_S
-        if problem is None and left_s > 0:
-            exchange = await self._link.exchange(self._reads, within_s=left_s)
-            read, problem = exchange.responses, exchange.problem
-        why = _refusal(requests, acknowledged) or _refusal(self._reads, read)
-        if problem is None:
-            self._is_ok(why, wrote=bool(requests))
-        else:
-            why = problem.text
-            self._is_lost(problem.status, why)
-        written = _is_written(len(requests), acknowledged)
-        if requests and written:
-            self.write_counts.update(str(name) for name in writes)  # plain keys, for JSON
-        return Outcome(
-            values=self._decoded(read),
-            written=written,
-            link_ok=problem is None,
-            error=why,
-            acked_ns=acked_ns,
-        )
+        """Write these points in order, then read every point.
 
-    def _decoded(self, responses: tuple[Response, ...]) -> dict[str, float | None]:
-        values: dict[str, float | None] = {}
-        for block, response in zip(self._blocks, responses, strict=False):
-            if isinstance(response, ReadReply):
-                values.update(self.registers.decode_block(block, response.values))
-        return values
+        The further devices come last, in what time is left; the points of one that does not
+        answer are missing, and it is not waited for again until it has answered.
+        """
+        deadline_ns = self._clock.monotonic_ns() + int(self._within_s * NS_PER_S)
+        outcome = await self._main.exchange(writes, within_s=self._within_s)
+        left_s = (deadline_ns - self._clock.monotonic_ns()) / NS_PER_S
+        if not self._devices or left_s <= 0:
+            return outcome
+        return replace(outcome, values={**outcome.values, **await self._read_devices(left_s)})
+
+    async def write(self, writes: Mapping[str, float], *, within_s: float) -> Outcome:
+        """Write these points and read nothing, within this and the time of an exchange."""
+        within_s = min(within_s, self._within_s)
+        return await self._main.exchange(writes, within_s=within_s, read=False)
+
+    async def _read_devices(self, left_s: float) -> dict[str, float | None]:
+        """Read all at once, each in a task, so that one that is silent holds up nobody's writes."""
+        awaited: list[_SideDevice] = []
+        for name, device in self._devices.items():
+            if device.reading is not None and not device.reading.done():
+                continue
+            if device.points.failures == 0:
+                awaited.append(device)
+            device.values = {}
+            device.reading = self._readers.start(
+                f"read {self._plant} {name}", partial(device.read, left_s)
+            )
+        tasks = [device.reading for device in awaited if device.reading is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=left_s)
+        return {name: value for device in awaited for name, value in device.values.items()}
+
+    def lost(self, failures: int) -> dict[str, str]:
+        """The further devices that did not answer so often in a row, and the last problem."""
+        return {
+            name: device.points.error or ""
+            for name, device in self._devices.items()
+            if device.points.failures >= failures
+        }
 
     def health(self) -> Link:
-        """The link as the state shows it; `age_s` is the time since the last answer."""
-        age_s = (
-            None
-            if self._ok_ns is None
-            else round((self._clock.monotonic_ns() - self._ok_ns) / NS_PER_S, 3)
+        """The link as the state shows it; what further devices taught us follows their name."""
+        link = self._main.health(stale_after_s=self._stale_after_s)
+        more = tuple(
+            f"{name}: {fact}"
+            for name, device in self._devices.items()
+            for fact in device.points.learned
         )
-        is_old = age_s is not None and age_s > self._stale_after_s
-        return Link(
-            status=LinkStatus.STALE if self._status is LinkStatus.OK and is_old else self._status,
-            age_s=age_s,
-            consecutive_failures=self.failures,
-            last_error=self._error,
-        )
+        return replace(link, learned=(*link.learned, *more)) if more else link
 
     async def close(self) -> None:
-        """Drop the connection."""
-        await self._link.close()
-
-    def _is_ok(self, error: str | None, *, wrote: bool) -> None:
-        if self.failures or wrote or error is not None:
-            self._error = error  # a refused write stays named until the next write
-        if self.failures:
-            age_s = self.health().age_s
-            log.warning(
-                "plant=%s link back after=%s failures=%d",
-                self._plant,
-                "never read before" if age_s is None else f"{age_s:.1f}s",
-                self.failures,
-            )
-        self._status = LinkStatus.OK
-        self._ok_ns = self._clock.monotonic_ns()
-        self.failures = 0
-
-    def _is_lost(self, status: LinkStatus, text: str) -> None:
-        if not self.failures:
-            log.warning("plant=%s link lost status=%s: %s", self._plant, status, text)
-        self._status = status
-        self.failures += 1
-        self._error = text
-
-
-def _is_written(asked: int, answers: tuple[Response, ...]) -> bool | None:
-    if any(isinstance(answer, Refusal) for answer in answers):
-        return False
-    return True if len(answers) == asked else None
-
-
-def _refusal(
-    requests: Sequence[ReadRequest | WriteRequest], answers: tuple[Response, ...]
-) -> str | None:
-    """The first refusal in words; None when there is none."""
-    for request, answer in zip(requests, answers, strict=False):
-        if isinstance(answer, Refusal):
-            what = "reading" if isinstance(request, ReadRequest) else "writing"
-            where = f"{request.table} {request.address}"
-            return f"{what} {where} was refused: {answer.text}"
-    return None
+        """Drop the connections."""
+        await self._readers.stop()
+        await self._main.close()
+        for device in self._devices.values():
+            await device.points.close()

@@ -8,7 +8,7 @@ from hil.domain.alarms import AlarmKind
 from hil.domain.phase import Phase
 from hil.domain.plant import Nameplate
 from hil.domain.plausibility_watch import PlausibilityWatch
-from hil.domain.signals import PointName
+from hil.domain.signals import OptionalPoint, PointName
 from hil.domain.snapshot import WriteStatus
 from hil.engine.cadence import NS_PER_S
 from hil.engine.plant_points import Outcome
@@ -38,13 +38,20 @@ NOTHING = Verdict()
 
 
 class PlantWatch:
-    """Remembers what it needs of earlier readings, and raises and clears the plant's alarms."""
+    """Remembers what it needs of earlier readings, and raises and clears the plant's alarms.
 
-    def __init__(self, nameplate: Nameplate, say: Say) -> None:
+    Args:
+        alarm_bits: The names of the bits of the alarm word.
+    """
+
+    def __init__(self, nameplate: Nameplate, alarm_bits: Mapping[int, str], say: Say) -> None:
         self._nameplate = nameplate
+        self._alarm_bits = sorted(alarm_bits.items())
         self._say = say
         self._plausibility = PlausibilityWatch(nameplate)
         self.quality: dict[str, list[str]] = {}
+        self._said: dict[AlarmKind, tuple[str, ...]] = {}
+        self.in_local_mode = False
         self._disabled_readings = 0
         self._foreign_ns: deque[int] = deque(maxlen=FOREIGN_WRITES_MAX)
         self._soc: tuple[float, int] | None = None
@@ -55,6 +62,7 @@ class PlantWatch:
         *,
         phase: Phase,
         failures: int,
+        lost_devices: Mapping[str, str],
         status: WriteStatus,
         foreign_write: bool,
         now_ns: int,
@@ -64,14 +72,14 @@ class PlantWatch:
         Args:
             phase: Of the plant during the exchange.
             failures: Exchanges without an answer in a row.
+            lost_devices: The further devices that do not answer, and why.
             status: Of the last write of the setpoint.
             foreign_write: The setpoint register changed without our write.
         """
-        lost = failures >= LINK_LOST_AFTER
-        if lost or outcome.link_ok:
-            self._say(AlarmKind.LINK_LOST, outcome.error or "" if lost else None)
+        self._look_at_links(outcome, failures, lost_devices)
         if not outcome.values:
             return NOTHING
+        self._look_at_device(outcome.values)
         self._look_at_write(status, outcome.error)
         self._look_at_soc(outcome.values.get(PointName.SOC), now_ns)
         judged = self._plausibility.judge(outcome.values, now_ns=now_ns)
@@ -85,6 +93,38 @@ class PlantWatch:
             self_disabled=self._disabled_readings == DISABLED_READINGS,
             foreign_hold=self._look_for_foreign_writes(foreign_write, now_ns),
         )
+
+    def _look_at_links(
+        self, outcome: Outcome, failures: int, lost_devices: Mapping[str, str]
+    ) -> None:
+        if failures >= LINK_LOST_AFTER:
+            self._renew(AlarmKind.LINK_LOST, ("", *lost_devices), outcome.error or "")
+        elif outcome.link_ok:
+            devices = "; ".join(f"its device {name} ({why})" for name, why in lost_devices.items())
+            text = f"{devices}; its own link is fine"
+            self._renew(AlarmKind.LINK_LOST, tuple(lost_devices), text)
+
+    def _look_at_device(self, values: Mapping[str, float | None]) -> None:
+        """What the plant says of itself; a word that is not known leaves its alarms as they are."""
+        word = values.get(OptionalPoint.ALARM_WORD, 0.0)
+        if word is not None:
+            bits = int(word)
+            names = tuple(name for bit, name in self._alarm_bits if bits >> bit & 1)
+            self._renew(AlarmKind.DEVICE_ALARM, names, ", ".join(names))
+        allowed = values.get(OptionalPoint.CONTROL_ALLOWED, 1.0)
+        if allowed is not None:
+            self.in_local_mode = allowed == 0
+            self._say(AlarmKind.LOCAL_MODE, "" if self.in_local_mode else None)
+
+    def _renew(self, kind: AlarmKind, what: tuple[str, ...], text: str) -> None:
+        """Raise an alarm of these things (none: clear it), anew when they are others than before.
+
+        An alarm keeps the text it was raised with, so that it says what somebody acknowledged.
+        """
+        if self._said.get(kind, what) != what:
+            self._say(kind, None)
+        self._said[kind] = what
+        self._say(kind, text if what else None)
 
     def _look_at_write(self, status: WriteStatus, error: str | None) -> None:
         reasons: Mapping[WriteStatus, AlarmKind] = {
