@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hil import __version__
+from hil.cli.checkup_commands import register_group, smoke_command
 from hil.cli.config_commands import config, init
 from hil.cli.control_commands import (
     PLANT_COMMANDS,
@@ -86,6 +87,8 @@ for command in (
     schedule_group,
     alarms_command,
     ack_command,
+    smoke_command,
+    register_group,
     init,
     config,
 ):

@@ -1,15 +1,16 @@
 """One plant over one endpoint: what it was told, what was read of it, and what that means."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from hil.domain.alarms import AlarmKind
+from hil.domain.modbus_pdu import Request
 from hil.domain.phase import Phase
 from hil.domain.plant import PlantSpec, Transport
 from hil.domain.signals import Measurement, OptionalPoint
-from hil.domain.snapshot import LimitName, Link, Origin, SetpointState, WriteStatus
+from hil.domain.snapshot import LimitName, Link, LinkStatus, Origin, SetpointState, WriteStatus
 from hil.engine.cadence import NS_PER_S, Cadence
 from hil.engine.ledger import Ledger
 from hil.engine.meter import Meter
@@ -17,9 +18,12 @@ from hil.engine.plant_parts import Plan
 from hil.engine.plant_points import Outcome, PlantPoints
 from hil.engine.plant_watch import PlantWatch, Verdict
 from hil.engine.setpoint_keeper import SetpointKeeper
-from hil.ports import Clock
+from hil.ports import Clock, Exchange, LinkProblem
+
+T = TypeVar("T")
 
 CUT_OFF = Outcome(values={}, written=None, link_ok=False, error="cut off by an e-stop")
+LENT_CUT_OFF = Exchange((), LinkProblem(LinkStatus.ERROR, "cut off by an e-stop"))
 
 
 class Contact:
@@ -71,16 +75,9 @@ class Contact:
         written_ns = self._clock.monotonic_ns()
         before = self._meter.measurement
         outcome = CUT_OFF
-        self._asking = asyncio.current_task()
         try:
-            outcome = await self._points.exchange(writes)
-        except asyncio.CancelledError:
-            if not self._is_cut_off or self._asking is None:
-                raise
-            self._is_cut_off = False
-            self._asking.uncancel()
+            outcome = await self._uncut(self._points.exchange(writes), CUT_OFF)
         finally:
-            self._asking = None
             self._setpoint.is_written(writes, _WRITE_STATUS[outcome.written])
         if outcome.written and phase is Phase.RUNNING:
             self._ledger.wrote(
@@ -91,6 +88,24 @@ class Contact:
                 acked_ns=outcome.acked_ns,
             )
         return outcome, self._look(outcome, phase, wrote=bool(writes))
+
+    async def lend(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+        """An exchange of somebody else's; it leaves no trace in measurement and health."""
+        return await self._uncut(self._points.lend(requests, within_s=within_s), LENT_CUT_OFF)
+
+    async def _uncut(self, asking: Coroutine[Any, Any, T], cut_off: T) -> T:
+        """What came of an exchange; `cut_off` when an e-stop ended it."""
+        self._asking = asyncio.current_task()
+        try:
+            return await asking
+        except asyncio.CancelledError:
+            if not self._is_cut_off or self._asking is None:
+                raise
+            self._is_cut_off = False
+            self._asking.uncancel()
+            return cut_off
+        finally:
+            self._asking = None
 
     def _look(self, outcome: Outcome, phase: Phase, *, wrote: bool) -> Verdict:
         now_ns = self._clock.monotonic_ns()
