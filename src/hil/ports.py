@@ -40,11 +40,13 @@ class Exchange:
     """What came of an exchange: one response a request, in order, as far as it got.
 
     `problem` None: every request was answered (an answer may be a `Refusal`). Otherwise
-    `responses` is shorter than the requests; what was under way is unknown, not failed.
+    `responses` is shorter than the requests; what was under way is unknown, not failed. `took_ns`
+    is how long the device had it, where that is less than the caller waited.
     """
 
     responses: tuple[Response, ...]
     problem: LinkProblem | None = None
+    took_ns: int | None = None
 
 
 class PlantLink(Protocol):

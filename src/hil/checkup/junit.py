@@ -29,6 +29,7 @@ def _suite(report: SmokeReport) -> ET.Element:
     name = f"{report.plant} {report.transport} {report.endpoint}"
     suite = ET.Element("testsuite", name=_clean(name), tests=str(len(by_subject)))
     failures = 0
+    unread = {reading.point for reading in report.readings if reading.words is None}
     for subject, findings in by_subject.items():
         case = ET.SubElement(
             suite,
@@ -41,6 +42,8 @@ def _suite(report: SmokeReport) -> ET.Element:
             failures += 1
             said = "\n".join(_sentence(one) for one in failed)
             ET.SubElement(case, "failure", message=_sentence(failed[0])).text = said
+        elif subject in unread:
+            ET.SubElement(case, "skipped", message="not read")
         rest = [_sentence(one) for one in findings if one.severity is not Severity.FAILED]
         if subject == "link":
             trips = report.round_trip_ms

@@ -34,7 +34,6 @@ SETPOINTS = (PointName.P_SETPOINT, PointName.Q_SETPOINT)
 _LINK_CURE = {
     LinkStatus.TIMEOUT: "a wrong unit_id, a device that ignores its first second"
     " (quirks.pause_after_connect_ms: 1500), or another client that holds its only connection?",
-    LinkStatus.REFUSED: "is it the right host and port, and is the device on?",
     LinkStatus.ERROR: "another client that holds its only connection, a device that wants a pause"
     " (quirks.pause_after_connect_ms, quirks.pause_between_requests_ms), or no Modbus TCP at all?",
 }
@@ -107,6 +106,7 @@ class _Check:
         self._problem: LinkProblem | None = None
         self._findings: list[Finding] = []
         self._readings: dict[str, Reading] = {}
+        self._took_ns = 0  # by the newest request
         self._durations_ns: list[int] = []
         self._lost = 0
         self._samples: list[Sample] = []
@@ -161,7 +161,10 @@ class _Check:
         """The answer; None when there is none, or the link has been given up."""
         if self._is_given_up:
             return None
+        asked_ns = self._clock.monotonic_ns()
         got = await self._link.exchange([request], within_s=self._within_s)
+        waited_ns = self._clock.monotonic_ns() - asked_ns
+        self._took_ns = waited_ns if got.took_ns is None else got.took_ns
         if got.problem is not None:
             self._problem = got.problem
             self._failed_in_row += 1
@@ -234,18 +237,13 @@ class _Check:
         self._readings[name] = reading_of(self._registers, name, words)
 
     def _no_answer(self, names: Iterable[str], answer: Response | None) -> None:
-        if isinstance(answer, Refusal):
-            problem = answer.text
-        else:
-            problem = "no answer" if self._problem is None else self._problem.text
+        is_refused = isinstance(answer, Refusal)
+        problem = f"refused: {answer.text}" if isinstance(answer, Refusal) else "no answer"
         for name in names:
             self._readings[name] = reading_of(self._registers, name, None, problem)
-            if isinstance(answer, Refusal):
-                is_address = answer.code == ExceptionCode.ILLEGAL_DATA_ADDRESS
-                cure = "check its address and table" if is_address else "check its table and access"
+            if is_refused or not self._is_given_up:
+                cure = "check its address, table and access" if is_refused else None
                 self._add(Severity.FAILED, name, f"cannot be read: {problem}", cure)
-            elif not self._is_given_up:
-                self._add(Severity.FAILED, name, f"cannot be read: {problem}")
 
     def _judge_readings(self) -> None:
         for name, reading in self._readings.items():
@@ -268,16 +266,14 @@ class _Check:
             due_s = over_s * (index // len(blocks)) / max(rounds - 1, 1)
             await self._wait_until(start_ns + int(due_s * NS_PER_S))
             block = blocks[index % len(blocks)]
-            asked_ns = self._clock.monotonic_ns()
             answer = await self._ask(block.request)
-            now_ns = self._clock.monotonic_ns()
             if self._is_given_up:
                 return
             if isinstance(answer, ReadReply):
-                self._durations_ns.append(now_ns - asked_ns)
+                self._durations_ns.append(self._took_ns)
                 known.update(self._registers.decode_block(block, answer.values))
             if block is blocks[-1]:
-                self._sample((now_ns - start_ns) / NS_PER_S, known)
+                self._sample((self._clock.monotonic_ns() - start_ns) / NS_PER_S, known)
                 known = {}
         if PointName.SOC in self._registers.points:
             finding = judge_slope(

@@ -18,6 +18,7 @@ from hil.cli.control_commands import (
     source_command,
     transport_command,
 )
+from hil.cli.doctor_command import doctor_command
 from hil.cli.override_commands import override_group, set_command
 from hil.cli.run_commands import emulate_command, engine_command, run_command
 from hil.cli.schedule_commands import schedule_group
@@ -89,6 +90,7 @@ for command in (
     ack_command,
     smoke_command,
     register_group,
+    doctor_command,
     init,
     config,
 ):

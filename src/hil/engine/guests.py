@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hil.domain.errors import QueueFull
 from hil.domain.modbus_pdu import ReadRequest, Request
@@ -92,7 +92,9 @@ class Guests:
             return _problem("the plant was switched to another endpoint meanwhile")
         if not may_write and not all(isinstance(one, ReadRequest) for one in guest.requests):
             return _problem("the plant is not stopped: nothing was written")
-        return await guest.contact.lend(guest.requests, within_s=min(guest.within_s, left_s))
+        begun_ns = self._clock.monotonic_ns()
+        got = await guest.contact.lend(guest.requests, within_s=min(guest.within_s, left_s))
+        return replace(got, took_ns=self._clock.monotonic_ns() - begun_ns)
 
     def turn_away(self) -> None:
         """Answer all who wait: nobody owns the link any more."""
