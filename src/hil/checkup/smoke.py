@@ -15,11 +15,12 @@ from hil.domain.modbus_pdu import (
     Refusal,
     Request,
     Response,
+    WriteRequest,
 )
 from hil.domain.percentiles import percentiles_ms
 from hil.domain.plant import PlantSpec, Transport
 from hil.domain.plausibility import Sample, judge_reading, judge_slope, judge_width
-from hil.domain.registers import Block, DoesNotFit, Point, WriteFunction
+from hil.domain.registers import Block, Point, WriteFunction
 from hil.domain.signals import PointName
 from hil.domain.smoke_report import Reading, SmokeReport, reading_of
 from hil.domain.snapshot import LinkStatus
@@ -36,11 +37,6 @@ _LINK_CURE = {
     " (quirks.pause_after_connect_ms: 1500), or another client that holds its only connection?",
     LinkStatus.ERROR: "another client that holds its only connection, a device that wants a pause"
     " (quirks.pause_after_connect_ms, quirks.pause_between_requests_ms), or no Modbus TCP at all?",
-}
-_OTHER_FUNCTION = {
-    WriteFunction.AUTO: WriteFunction.MULTIPLE,
-    WriteFunction.SINGLE: WriteFunction.MULTIPLE,
-    WriteFunction.MULTIPLE: WriteFunction.SINGLE,
 }
 
 
@@ -328,31 +324,26 @@ class _Check:
             self._add(Severity.WARNING, PointName.ENABLE, text, "stop the plant first")
         function = self._device.quirks.write_function
         refused = await self._try_to_write(function)
-        if refused is not None and refused.code == ExceptionCode.ILLEGAL_FUNCTION:
-            other = _OTHER_FUNCTION[function]
+        if refused is not None and refused[1].code == ExceptionCode.ILLEGAL_FUNCTION:
+            other = WriteFunction.SINGLE if refused[0].multiple else WriteFunction.MULTIPLE
             if await self._try_to_write(other) is None and not self._is_given_up:
                 text = f"write_function {function} is refused and {other} is taken"
                 self._add(Severity.FAILED, "write", text, f"set quirks.write_function: {other}")
                 refused = None
         if refused is not None:
             cure = "check the access of the setpoints, and whether the plant is in local mode"
-            self._add(Severity.FAILED, "write", f"zero was refused: {refused.text}", cure)
+            self._add(Severity.FAILED, "write", f"zero was refused: {refused[1].text}", cure)
             return
         for name in SETPOINTS:
             await self._read_back(name)
 
-    async def _try_to_write(self, function: WriteFunction) -> Refusal | None:
-        try:
-            requests = self._registers.write_requests(
-                dict.fromkeys(SETPOINTS, 0.0), function=function
-            )
-        except DoesNotFit as error:
-            self._add(Severity.FAILED, "write", str(error))
-            return None
+    async def _try_to_write(self, function: WriteFunction) -> tuple[WriteRequest, Refusal] | None:
+        """Write zero; what was refused and why, or None."""
+        requests = self._registers.write_requests(dict.fromkeys(SETPOINTS, 0.0), function=function)
         for request in requests:
             answer = await self._ask_twice(request)
             if isinstance(answer, Refusal):
-                return answer
+                return request, answer
             if answer is None:
                 break
         return None
