@@ -20,6 +20,7 @@ from hil.domain.snapshot import Estop
 from hil.web.app import make_app
 from hil.web.server import Server
 from hil.web.settings import WebSettings
+from web_checkups import checkups_of
 from web_support import LIB, NOON, SETTINGS, FakeEngine
 
 T = TypeVar("T")
@@ -60,7 +61,12 @@ class Served:
         async def serve() -> None:
             self.loop = asyncio.get_running_loop()
             clock = PictureClock(self.engine)
-            app = make_app(self.engine, clock=clock, settings=self._settings)
+            app = make_app(
+                self.engine,
+                checkups=checkups_of(self.engine),
+                clock=clock,
+                settings=self._settings,
+            )
             self.server = Server(app)
             self.loop.call_soon(self._ready.set)
             await self.server.serve(sockets=[self._socket])

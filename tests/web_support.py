@@ -335,7 +335,9 @@ def _wave(name: str, count: int) -> SignalBuckets:
 
 def app_of(engine: FakeEngine, settings: WebSettings = SETTINGS) -> FastAPI:
     """The application over this engine."""
-    return make_app(engine, clock=FixedClock(), settings=settings)
+    from web_checkups import checkups_of  # which is built on this module
+
+    return make_app(engine, checkups=checkups_of(engine), clock=FixedClock(), settings=settings)
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ import click
 
 from hil.adapters.system_clock import SystemClock
 from hil.assembly import build_engine, checked_specs, emulated_fleet
+from hil.checkup.through_engine import Checkups
 from hil.cli.main import hil
 from hil.config.load import load_default
 from hil.config.model import Config
@@ -124,7 +125,8 @@ def openapi_schema() -> dict[str, Any]:
             draw=random.Random(0),
         )
         settings = WebSettings(title=config.site.name, zone=ZoneInfo(config.site.timezone))
-        return make_app(engine, clock=clock, settings=settings).openapi()
+        checkups = Checkups(engine, specs, clock, within_s=1)
+        return make_app(engine, checkups=checkups, clock=clock, settings=settings).openapi()
 
 
 def alarm_list() -> str:

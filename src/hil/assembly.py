@@ -21,6 +21,7 @@ from hil.adapters.modbus_server import ModbusServer
 from hil.adapters.shared_link import TcpLinks
 from hil.adapters.sqlite_store import SqliteStore
 from hil.adapters.system_clock import SystemClock
+from hil.checkup.through_engine import Checkups
 from hil.config.model import Config
 from hil.config.unmet import passed_over, refusals
 from hil.config.values import plant_specs, site_info
@@ -169,7 +170,14 @@ class Live:
         )
         self._stack.push_async_callback(self._close_engine)
         await self.engine.start()
-        app = make_app(self.engine, clock=self._clock, settings=self._web_settings())
+        app = make_app(
+            self.engine,
+            checkups=Checkups(
+                self.engine, specs, self._clock, within_s=config.timing.modbus_timeout_s
+            ),
+            clock=self._clock,
+            settings=self._web_settings(),
+        )
 
         async def serve() -> None:
             # Copies of the sockets, because the server closes its own when it ends.

@@ -11,6 +11,7 @@ from hil.domain.modbus_pdu import Request, Response
 from hil.domain.plant import PlantId
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
 from hil.domain.signals import Row
+from hil.domain.smoke_report import Reading, SmokeReport
 from hil.domain.snapshot import Alarm, LinkStatus, Snapshot
 
 
@@ -39,11 +40,13 @@ class Exchange:
     """What came of an exchange: one response a request, in order, as far as it got.
 
     `problem` None: every request was answered (an answer may be a `Refusal`). Otherwise
-    `responses` is shorter than the requests; what was under way is unknown, not failed.
+    `responses` is shorter than the requests; what was under way is unknown, not failed. `took_ns`
+    is how long the device had it, where that is less than the caller waited.
     """
 
     responses: tuple[Response, ...]
     problem: LinkProblem | None = None
+    took_ns: int | None = None
 
 
 class PlantLink(Protocol):
@@ -210,4 +213,42 @@ class EngineApi(Protocol):
         self, plant: PlantId, start: datetime, end: datetime, *, points: int
     ) -> Buckets:
         """Recorded signals of `[start, end)` in at most `points` buckets."""
+        ...
+
+
+class Lender(Protocol):
+    """A running engine as who checks its plants sees it."""
+
+    def snapshot(self) -> Snapshot:
+        """The present picture, from memory."""
+        ...
+
+    def lend(self, plant: PlantId) -> PlantLink:
+        """The link to the plant, used between its owner's exchanges; raises `NotFound`.
+
+        What stops the plant waits for one lent exchange at most; a write is carried out only while
+        the plant is stopped.
+        """
+        ...
+
+
+class CheckupApi(Protocol):
+    """What may be looked at through a running engine; an unknown plant raises `NotFound`."""
+
+    async def registers(self, plant: PlantId, points: Sequence[str]) -> tuple[Reading, ...]:
+        """These points of the plant (none: all that can be read), read now.
+
+        Raises:
+            InvalidInput: There is no such point, or it cannot be read.
+            QueueFull: Too many others are reading.
+        """
+        ...
+
+    async def smoke(self, plant: PlantId, *, write_zero: bool, trace: bool) -> SmokeReport:
+        """The smoke check of the plant's present endpoint.
+
+        Raises:
+            Impossible: Zero shall be written and the plant is not stopped, or a check of it is
+                under way.
+        """
         ...

@@ -7,14 +7,11 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 
-from hil.web.app import make_app
-from web_support import SETTINGS, FakeEngine, FixedClock
+from web_support import SETTINGS, FakeEngine, app_of
 
 # The name under which the in-process client asks.
 NAMED = replace(SETTINGS, allowed_hosts=("testserver",))
-SCHEMA = schemathesis.openapi.from_asgi(
-    "/api/openapi.json", make_app(FakeEngine(), clock=FixedClock(), settings=NAMED)
-)
+SCHEMA = schemathesis.openapi.from_asgi("/api/openapi.json", app_of(FakeEngine(), NAMED))
 
 
 # The stream has no end that such a client could wait for.

@@ -1,9 +1,9 @@
 """The answers of an engine: JSON, problem documents and events, into values and errors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import orjson
@@ -18,7 +18,10 @@ from hil.domain.errors import (
     Problem,
     QueueFull,
 )
+from hil.domain.smoke_report import Reading, SmokeReport
 from hil.domain.snapshot import Snapshot
+
+T = TypeVar("T")
 
 # A day of setpoints at 1 s is a tenth of this; more is not an engine's answer.
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
@@ -126,13 +129,27 @@ def event_of(frame: bytes) -> tuple[str, Any]:
 
 def read_snapshot(state: Mapping[str, Any]) -> Snapshot:
     """The picture in the domain's types; raises `HilError` when it is of another version."""
+    return _read(_snapshot_adapter(), state, "state")
+
+
+def read_smoke(answer: Mapping[str, Any]) -> SmokeReport:
+    """A smoke report in the domain's types; raises `HilError` when it is of another version."""
+    return _read(TypeAdapter(SmokeReport), answer, "smoke report")
+
+
+def read_readings(answer: Sequence[Mapping[str, Any]]) -> list[Reading]:
+    """Registers as they were read; raises `HilError` when they are of another version."""
+    return _read(TypeAdapter(list[Reading]), answer, "answer")
+
+
+def _read(adapter: TypeAdapter[T], value: object, what: str) -> T:
     try:
-        return _snapshot_adapter().validate_python(state)
+        return adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise HilError(
-            f"the engine's state cannot be read ({where}: {first['msg']});"
+            f"the engine's {what} cannot be read ({where}: {first['msg']});"
             " see that `hil` is of the engine's version"
         ) from None
 

@@ -4,7 +4,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -243,6 +243,16 @@ class EngineClient:
     def remove_override(self, plant: str, signal: Signal) -> dict[str, Any]:
         """The override of a signal after removing it."""
         return self._object("DELETE", _override_path(plant, signal))
+
+    def registers(self, plant: str, points: Sequence[str]) -> list[dict[str, Any]]:
+        """These points as the engine has just read them; without any, all of the plant."""
+        params = {"points": ",".join(points)} if points else None
+        answer = self._object("GET", f"/plants/{_quoted(plant)}/registers", params=params)
+        return objects_of(answer.get("registers"), self.place)
+
+    def smoke(self, plant: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """The report of a smoke check that the engine has made of one of its plants."""
+        return self._object("POST", f"/plants/{_quoted(plant)}/smoke", body=wanted)
 
     def _object(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         answer = self._ask(method, path, **more)

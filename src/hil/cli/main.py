@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hil import __version__
+from hil.cli.checkup_commands import register_group, smoke_command
 from hil.cli.config_commands import config, init
 from hil.cli.control_commands import (
     PLANT_COMMANDS,
@@ -17,6 +18,7 @@ from hil.cli.control_commands import (
     source_command,
     transport_command,
 )
+from hil.cli.doctor_command import doctor_command
 from hil.cli.override_commands import override_group, set_command
 from hil.cli.run_commands import emulate_command, engine_command, run_command
 from hil.cli.schedule_commands import schedule_group
@@ -86,6 +88,9 @@ for command in (
     schedule_group,
     alarms_command,
     ack_command,
+    smoke_command,
+    register_group,
+    doctor_command,
     init,
     config,
 ):

@@ -1,16 +1,17 @@
 """One plant over one endpoint: what it was told, what was read of it, and what that means."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from hil.domain.alarms import AlarmKind
+from hil.domain.modbus_pdu import Request
 from hil.domain.phase import Phase
 from hil.domain.plant import PlantSpec, Transport
 from hil.domain.signals import Measurement, OptionalPoint
-from hil.domain.snapshot import LimitName, Link, Origin, SetpointState, WriteStatus
+from hil.domain.snapshot import LimitName, Link, LinkStatus, Origin, SetpointState, WriteStatus
 from hil.engine.cadence import NS_PER_S, Cadence
 from hil.engine.heartbeat import Heartbeat
 from hil.engine.ledger import Ledger
@@ -19,9 +20,12 @@ from hil.engine.plant_parts import Plan
 from hil.engine.plant_points import Outcome, PlantPoints
 from hil.engine.plant_watch import LINK_LOST_AFTER, PlantWatch, Verdict
 from hil.engine.setpoint_keeper import SetpointKeeper
-from hil.ports import Clock
+from hil.ports import Clock, Exchange, LinkProblem
+
+T = TypeVar("T")
 
 CUT_OFF = Outcome(values={}, written=None, link_ok=False, error="cut off by an e-stop")
+LENT_CUT_OFF = Exchange((), LinkProblem(LinkStatus.ERROR, "cut off by an e-stop"))
 
 
 class Contact:
@@ -75,7 +79,7 @@ class Contact:
         before = self._meter.measurement
         outcome = CUT_OFF
         try:
-            outcome = await self._ask(self._points.exchange(writes))
+            outcome = await self._uncut(self._points.exchange(writes), CUT_OFF)
         finally:
             self._setpoint.is_written(writes, _WRITE_STATUS[outcome.written])
         if outcome.written and phase is Phase.RUNNING:
@@ -88,17 +92,21 @@ class Contact:
             )
         return outcome, self._look(outcome, phase, wrote=bool(writes))
 
-    async def _ask(self, exchange: Coroutine[Any, Any, Outcome]) -> Outcome:
-        """Carry out an exchange that an e-stop may cut off."""
+    async def lend(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+        """An exchange of somebody else's; it leaves no trace in measurement and health."""
+        return await self._uncut(self._points.lend(requests, within_s=within_s), LENT_CUT_OFF)
+
+    async def _uncut(self, asking: Coroutine[Any, Any, T], cut_off: T) -> T:
+        """What came of an exchange; `cut_off` when an e-stop ended it."""
         self._asking = asyncio.current_task()
         try:
-            return await exchange
+            return await asking
         except asyncio.CancelledError:
             if not self._is_cut_off or self._asking is None:
                 raise
             self._is_cut_off = False
             self._asking.uncancel()
-            return CUT_OFF
+            return cut_off
         finally:
             self._asking = None
 
@@ -113,7 +121,8 @@ class Contact:
         if due_ns is None or not due_ns <= now_ns < before_ns:
             return
         within_s = (before_ns - now_ns) / NS_PER_S
-        await self._ask(self._points.write(self._heartbeat.take(now_ns), within_s=within_s))
+        beating = self._points.write(self._heartbeat.take(now_ns), within_s=within_s)
+        await self._uncut(beating, CUT_OFF)
 
     def _look(self, outcome: Outcome, phase: Phase, *, wrote: bool) -> Verdict:
         now_ns = self._clock.monotonic_ns()

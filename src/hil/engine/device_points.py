@@ -11,6 +11,7 @@ from hil.domain.modbus_pdu import (
     ReadReply,
     ReadRequest,
     Refusal,
+    Request,
     Response,
     Table,
     WriteRequest,
@@ -20,7 +21,7 @@ from hil.domain.plant import Device
 from hil.domain.registers import Block, DoesNotFit, RegisterMap, WriteFunction
 from hil.domain.snapshot import Link, LinkStatus
 from hil.engine.cadence import NS_PER_S
-from hil.ports import Clock, LinkProblem, PlantLink
+from hil.ports import Clock, Exchange, LinkProblem, PlantLink
 
 log = logging.getLogger(__name__)
 
@@ -261,6 +262,10 @@ class DevicePoints:
             last_error=self.error,
             learned=tuple(self.learned),
         )
+
+    async def lend(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+        """An exchange of somebody else's, which says nothing about the health of the link."""
+        return await self._link.exchange(requests, within_s=within_s)
 
     async def close(self) -> None:
         """Drop the connection."""

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from hil.domain.alarms import AlarmKind
@@ -23,6 +24,7 @@ from hil.engine.cadence import NS_PER_S, Bell
 from hil.engine.commander import Commander
 from hil.engine.day_memory import DayMemory
 from hil.engine.fleet import Fleet, LinkOf
+from hil.engine.guests import LentLink
 from hil.engine.journal import Journal
 from hil.engine.lateness import Lateness
 from hil.engine.ledger import Ledger, latencies
@@ -384,12 +386,12 @@ class Engine:
     ) -> Buckets:
         names = (*COLUMNS, *self._specs[self._known(plant)].extra_signals)
         rows = self._memory.between(plant, start, end)
-
-        def reduce() -> Buckets:
-            return bucketise(rows, names, start=start, end=end, points=points)
-
+        reduce = partial(bucketise, rows, names, start=start, end=end, points=points)
         # A whole day takes a third of a second: not on the loop that dispatches.
         return await asyncio.get_running_loop().run_in_executor(None, reduce)
+
+    def lend(self, plant: PlantId) -> LentLink:
+        return self._fleet.loops[self._known(plant)].guests.lend()
 
     def _known(self, plant: PlantId) -> PlantId:
         if plant not in self._specs:

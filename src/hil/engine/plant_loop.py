@@ -13,6 +13,7 @@ from hil.domain.snapshot import Origin, PlantState
 from hil.domain.stored import Control
 from hil.engine.cadence import Bell, Cadence, Step
 from hil.engine.contact import Contact
+from hil.engine.guests import Guests
 from hil.engine.inbox import DONE, Inbox, Job, JobEnd, failed, rejected
 from hil.engine.plant_parts import PlantParts
 from hil.engine.plant_points import Outcome
@@ -50,6 +51,8 @@ class PlantLoop:
         self._clock = parts.clock
         self._bell = Bell(parts.clock)
         self._inbox = Inbox()
+        spare_ns = min(cadence.dispatch_ns, cadence.measurement_ns) // 2
+        self.guests = Guests(parts.clock, self._bell, lambda: self._contact, spare_ns=spare_ns)
         self._sequencer = Sequencer(parts.clock)
         self._job: Job | None = None
         self._dispatch_at_once = self._stop_at_once = False
@@ -127,7 +130,9 @@ class PlantLoop:
                 await self._turn()
                 await self._contact.beat(self._phase, before_ns=self._cadence.next_due_ns())
                 self._publish()
+                await self.guests.serve(self._next_ns(), may_write=self.is_quiet)
         finally:
+            self.guests.turn_away()
             await self._contact.close()
 
     def after_failure(self, error: Exception) -> None:

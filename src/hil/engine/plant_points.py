@@ -1,16 +1,17 @@
 """The owner's side of a plant's links: points in, measurement and health out."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from hil.domain.modbus_pdu import Request
 from hil.domain.plant import Device, Endpoint
 from hil.domain.snapshot import Link
 from hil.engine.cadence import NS_PER_S
 from hil.engine.device_points import DevicePoints, Outcome
 from hil.engine.supervisor import Supervisor
-from hil.ports import Clock, PlantLink
+from hil.ports import Clock, Exchange, PlantLink
 
 __all__ = ["Outcome", "PlantPoints"]
 
@@ -119,6 +120,10 @@ class PlantPoints:
             for name, device in self._devices.items()
             if device.points.failures >= failures
         }
+
+    async def lend(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+        """An exchange of somebody else's, which says nothing about the health of the link."""
+        return await self._main.lend(requests, within_s=within_s)
 
     def health(self) -> Link:
         """The link as the state shows it; what further devices taught us follows their name."""

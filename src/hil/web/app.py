@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from hil.ports import Clock, EngineApi
+from hil.ports import CheckupApi, Clock, EngineApi
 from hil.web.alarm_routes import alarm_routes
 from hil.web.answer import json_response
 from hil.web.arguments import (
@@ -18,10 +18,12 @@ from hil.web.arguments import (
     PostingBody,
     RandomBody,
     ServiceBody,
+    SmokeBody,
     SourceBody,
     TransportBody,
 )
 from hil.web.assets import Assets, security_headers
+from hil.web.checkup_routes import checkup_routes
 from hil.web.command_routes import command_routes
 from hil.web.guard import Guard
 from hil.web.history_routes import history_routes
@@ -49,12 +51,15 @@ _BODIES: tuple[type[Any], ...] = (
     PostingBody,
     RandomBody,
     ServiceBody,
+    SmokeBody,
     SourceBody,
     TransportBody,
 )
 
 
-def make_app(engine: EngineApi, *, clock: Clock, settings: WebSettings) -> FastAPI:
+def make_app(
+    engine: EngineApi, *, checkups: CheckupApi, clock: Clock, settings: WebSettings
+) -> FastAPI:
     """The application of one engine; `app.state.feed` must be ended before it is shut down."""
     app = _DocumentedApi(
         title=settings.title,
@@ -75,6 +80,7 @@ def make_app(engine: EngineApi, *, clock: Clock, settings: WebSettings) -> FastA
         schedule_routes(engine),
         loading_routes(engine, settings),
         override_routes(engine),
+        checkup_routes(checkups),  # before the commands, whose path takes any word
         command_routes(engine),
         switch_routes(engine),
         alarm_routes(engine),

@@ -143,6 +143,14 @@ class AckBody:
     note: Note | None = None
 
 
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class SmokeBody:
+    """Whether zero is written and read back, and whether the frames are shown."""
+
+    write_zero: bool = False
+    trace: bool = False
+
+
 MANUAL_BODY = TypeAdapter(ManualBody)
 RANDOM_BODY = TypeAdapter(RandomBody)
 OVERRIDE_BODY = TypeAdapter(OverrideBody)
@@ -151,6 +159,7 @@ TRANSPORT_BODY = TypeAdapter(TransportBody)
 POSTING_BODY = TypeAdapter(PostingBody)
 SERVICE_BODY = TypeAdapter(ServiceBody)
 ACK_BODY = TypeAdapter(AckBody)
+SMOKE_BODY = TypeAdapter(SmokeBody)
 
 
 def schedule_of(body: ManualBody) -> Schedule:
