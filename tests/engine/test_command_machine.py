@@ -73,7 +73,7 @@ class Commands(RuleBasedStateMachine):
             return answer
 
         contact = self.rig.engine._fleet.loops[plant]._contact
-        contact._points._link._handle = checked
+        contact._points._main._link._handle = checked
 
     def submit(self, kind: CommandKind, plant: PlantId | None) -> None:
         async def ask() -> None:
