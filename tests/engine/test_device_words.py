@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from hil.domain.commands import CommandKind, CommandStatus
-from hil.domain.modbus_pdu import Refusal, Request, Response, WriteRequest
+from hil.domain.modbus_pdu import ReadRequest, Refusal, Request, Response, WriteRequest
 from hil.domain.phase import Phase
 from hil.domain.plant import PlantSpec
 from hil.domain.registers import Access, Format, Point, RegisterMap
@@ -178,6 +178,31 @@ async def test_bits_of_the_alarm_word_are_one_alarm_that_names_them() -> None:
         plant.values[ALARMS] = 0b0010  # a bit without a name
         await rig.wait(2)
         assert "device_alarm" not in rig.alarms()
+
+
+async def test_words_that_cannot_be_read_leave_what_they_said_last() -> None:
+    class Hiding(Talking):
+        """Refuses to tell its words while it hides them."""
+
+        is_hiding = False
+
+        def handle(self, request: Request) -> Response | None:
+            hidden = isinstance(request, ReadRequest) and request.address in {ALLOWED, ALARMS}
+            return Refusal(4) if self.is_hiding and hidden else super().handle(request)
+
+    plant = Hiding()
+    async with running(registers={LIB: plant}, plant_spec=talking()) as rig:
+        plant.values |= {ALARMS: 1, ALLOWED: 0}
+        await rig.wait(3)
+        assert {"device_alarm", "local_mode"} <= rig.alarms()
+        plant.is_hiding = True
+        await rig.wait(5)
+        assert {"device_alarm", "local_mode"} <= rig.alarms()
+
+        plant.is_hiding = False
+        plant.values |= {ALARMS: 0, ALLOWED: 1}
+        await rig.wait(3)
+        assert not {"device_alarm", "local_mode"} & rig.alarms()
 
 
 async def test_an_alarm_that_was_seen_is_raised_anew_when_the_bits_change() -> None:
