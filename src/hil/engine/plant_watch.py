@@ -99,6 +99,8 @@ class PlantWatch:
     ) -> None:
         if failures >= LINK_LOST_AFTER:
             self._renew(AlarmKind.LINK_LOST, ("", *lost_devices), outcome.error or "")
+        elif outcome.link_ok and not lost_devices:
+            self._renew(AlarmKind.LINK_LOST, (), "")
         elif outcome.link_ok:
             devices = "; ".join(f"its device {name} ({why})" for name, why in lost_devices.items())
             text = f"{devices}; its own link is fine"
@@ -109,7 +111,7 @@ class PlantWatch:
         word = self._value(OptionalPoint.ALARM_WORD, values, without=0.0)
         if word is not None:
             bits = int(word)
-            names = tuple(name for bit, name in self._alarm_bits if bits >> bit & 1)
+            names = tuple(name for bit, name in self._alarm_bits if bits >> bit & 1) if bits else ()
             self._renew(AlarmKind.DEVICE_ALARM, names, ", ".join(names))
         allowed = self._value(OptionalPoint.CONTROL_ALLOWED, values, without=1.0)
         if allowed is not None:
