@@ -128,6 +128,22 @@ async def test_a_heartbeat_that_is_not_answered_delays_no_dispatch() -> None:
         assert rig.state().setpoint.write.status is WriteStatus.CONFIRMED
 
 
+async def test_an_emergency_stop_does_not_wait_for_a_heartbeat_in_flight() -> None:
+    plant = Talking()
+    async with running(registers={LIB: plant}, plant_spec=talking(period_s=0.7)) as rig:
+        await start(rig, plant)
+        plant.mute_beats = True
+        count = len(plant.beats)
+        while len(plant.beats) == count:
+            await rig.wait(0.01)
+        asked_at = rig.clock.now()
+        command = await rig.carry_out(CommandKind.FLEET_ESTOP, None)
+
+        assert command.status is CommandStatus.DONE
+        assert (plant.p_kw(), plant.values[1]) == (0.0, 0)
+        assert rig.clock.now() - asked_at < timedelta(seconds=0.1)
+
+
 async def test_a_refused_heartbeat_is_named_and_does_not_touch_the_setpoint() -> None:
     class Refusing(Talking):
         """Has no such register."""
