@@ -27,6 +27,12 @@ def test_host_that_others_can_reach_is_refused() -> None:
     assert "can be reached from other machines" in problem.why
 
 
+def test_a_meter_of_its_own_is_not_asked_for_in_vain() -> None:
+    device = "port: 5020, devices: {meter: {host: 127.0.0.1, port: 5022}}"
+
+    assert refusals(load_text(changed("port: 5020", device))) == []
+
+
 def test_keys_without_effect_are_named() -> None:
     config = load_text(changed("  resume: hold", "  resume: resume"))
 

@@ -51,7 +51,9 @@ class Contact:
         self._tell = say
         self.registers = points.registers
         self._meter = Meter(spec.extra_signals)
-        self._watch = PlantWatch(spec.nameplate, spec.alarm_bits, self._say)
+        self._watch = PlantWatch(
+            spec.nameplate, spec.alarm_bits, points.registers.points, self._say
+        )
         self._setpoint = SetpointKeeper(
             spec,
             points.registers,

@@ -110,7 +110,9 @@ class DevicePoints:
         except DoesNotFit as refused:
             return Outcome(values={}, written=False, link_ok=True, error=str(refused))
         deadline_ns = self._clock.monotonic_ns() + int(within_s * NS_PER_S)
-        wrote = await self._write(requests, deadline_ns)
+        wrote: _Answers[WriteRequest] = _Answers((), ())
+        if requests:
+            wrote = await self._write(requests, deadline_ns)
         acked_ns = None if wrote.problem or not requests else self._clock.monotonic_ns()
         values: dict[str, float | None] = {}
         got: _Answers[ReadRequest] = _Answers((), ())
@@ -191,14 +193,7 @@ class DevicePoints:
     ) -> tuple[_Answers[ReadRequest], dict[str, float | None]]:
         """Read every point; a device that refuses gaps is read without them from now on."""
         got = await self._ask(self._reads, deadline_ns)
-        gap = next(
-            (
-                request
-                for request, answer in zip(got.requests, got.responses, strict=False)
-                if answer == _ILLEGAL_ADDRESS and request in self._gaps
-            ),
-            None,
-        )
+        gap = self._refused_gap(got) if self._gaps else None
         if gap is None:
             return got, self._decoded(got)
         self._plan(0)
@@ -206,6 +201,12 @@ class DevicePoints:
         self._learn(f"gaps refused: {gap.table} {gap.address} to {last} is read without filling")
         again = await self._ask(self._reads, deadline_ns)
         return again, self._decoded(again)
+
+    def _refused_gap(self, got: _Answers[ReadRequest]) -> ReadRequest | None:
+        for request, answer in zip(got.requests, got.responses, strict=False):
+            if answer == _ILLEGAL_ADDRESS and request in self._gaps:
+                return request
+        return None
 
     def _decoded(self, got: _Answers[ReadRequest]) -> dict[str, float | None]:
         values: dict[str, float | None] = {}
@@ -216,19 +217,21 @@ class DevicePoints:
 
     def _read_refusal(self, got: _Answers[ReadRequest]) -> str | None:
         """The first refused read in words, with the quirk that would help when it is a long one."""
-        longest = max((request.count for request in got.requests), default=0)
         for block, answer in zip(self._blocks, got.responses, strict=False):
-            text = _refusal((block.request,), (answer,))
-            if text is None:
-                continue
-            is_long = block.request.count == longest and len(block.points) > 1
-            if is_long and answer in {_ILLEGAL_ADDRESS, _ILLEGAL_VALUE}:
-                text += (
-                    f"; it is the longest read ({longest}): if the device takes shorter ones only,"
-                    " set quirks.max_registers"
-                )
-            return text
+            if isinstance(answer, Refusal):
+                text = _refusal((block.request,), (answer,))
+                return f"{text}{self._advice(block, answer)}"
         return None
+
+    def _advice(self, block: Block, answer: Refusal) -> str:
+        longest = max(request.count for request in self._reads)
+        is_long = block.request.count == longest and len(block.points) > 1
+        if not is_long or answer not in {_ILLEGAL_ADDRESS, _ILLEGAL_VALUE}:
+            return ""
+        return (
+            f"; it is the longest read ({longest}): if the device takes shorter ones only,"
+            " set quirks.max_registers"
+        )
 
     # Health ----------------------------------------------------------------------------------
 

@@ -86,8 +86,10 @@ class PlantPoints:
         """
         deadline_ns = self._clock.monotonic_ns() + int(self._within_s * NS_PER_S)
         outcome = await self._main.exchange(writes, within_s=self._within_s)
+        if not self._devices:
+            return outcome
         left_s = (deadline_ns - self._clock.monotonic_ns()) / NS_PER_S
-        if not self._devices or left_s <= 0:
+        if left_s <= 0:
             return outcome
         return replace(outcome, values={**outcome.values, **await self._read_devices(left_s)})
 

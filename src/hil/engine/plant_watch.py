@@ -1,7 +1,7 @@
 """Looks at every reading of a plant for what must be said or acted upon."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from hil.domain.alarms import AlarmKind
@@ -42,11 +42,19 @@ class PlantWatch:
 
     Args:
         alarm_bits: The names of the bits of the alarm word.
+        points: The names of the points that this endpoint has.
     """
 
-    def __init__(self, nameplate: Nameplate, alarm_bits: Mapping[int, str], say: Say) -> None:
+    def __init__(
+        self,
+        nameplate: Nameplate,
+        alarm_bits: Mapping[int, str],
+        points: Collection[str],
+        say: Say,
+    ) -> None:
         self._nameplate = nameplate
         self._alarm_bits = sorted(alarm_bits.items())
+        self._points = points
         self._say = say
         self._plausibility = PlausibilityWatch(nameplate)
         self.quality: dict[str, list[str]] = {}
@@ -99,6 +107,8 @@ class PlantWatch:
     ) -> None:
         if failures >= LINK_LOST_AFTER:
             self._renew(AlarmKind.LINK_LOST, ("", *lost_devices), outcome.error or "")
+        elif outcome.link_ok and not lost_devices:
+            self._renew(AlarmKind.LINK_LOST, (), "")
         elif outcome.link_ok:
             devices = "; ".join(f"its device {name} ({why})" for name, why in lost_devices.items())
             text = f"{devices}; its own link is fine"
@@ -106,15 +116,20 @@ class PlantWatch:
 
     def _look_at_device(self, values: Mapping[str, float | None]) -> None:
         """What the plant says of itself; a word that is not known leaves its alarms as they are."""
-        word = values.get(OptionalPoint.ALARM_WORD, 0.0)
+        word = self._value(OptionalPoint.ALARM_WORD, values, without=0.0)
         if word is not None:
             bits = int(word)
-            names = tuple(name for bit, name in self._alarm_bits if bits >> bit & 1)
+            names = tuple(name for bit, name in self._alarm_bits if bits >> bit & 1) if bits else ()
             self._renew(AlarmKind.DEVICE_ALARM, names, ", ".join(names))
-        allowed = values.get(OptionalPoint.CONTROL_ALLOWED, 1.0)
+        allowed = self._value(OptionalPoint.CONTROL_ALLOWED, values, without=1.0)
         if allowed is not None:
             self.in_local_mode = allowed == 0
             self._say(AlarmKind.LOCAL_MODE, "" if self.in_local_mode else None)
+
+    def _value(
+        self, point: OptionalPoint, values: Mapping[str, float | None], *, without: float
+    ) -> float | None:
+        return values.get(point) if point in self._points else without
 
     def _renew(self, kind: AlarmKind, what: tuple[str, ...], text: str) -> None:
         """Raise an alarm of these things (none: clear it), anew when they are others than before.
