@@ -128,7 +128,8 @@ class PlantLoop:
                 await self._bell.wait_until(self._next_ns())
                 await self._turn()
                 self._publish()
-                await self.guests.serve(self._next_ns(), may_write=self.is_quiet)
+                if self.guests.are_waiting:
+                    await self.guests.serve(self._next_ns(), may_write=self.is_quiet)
         finally:
             self.guests.turn_away()
             await self._contact.close()
