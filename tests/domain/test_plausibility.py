@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hil.domain.finding import Severity
 from hil.domain.plausibility import Sample, judge_reading, judge_slope, judge_width
@@ -64,6 +66,30 @@ def test_a_value_out_of_range_names_the_scale_that_would_fit(
     assert found.severity is Severity.FAILED
     assert found.cure is not None
     assert found.cure.startswith(cure)
+
+
+def test_swapped_bytes_are_named_beside_the_scale() -> None:
+    found = judge_reading(replace(V_POI, unit="V"), (0x204E,), PLATE)
+
+    assert found is not None
+    assert str(found.cure).endswith("swap bytes? byte_order little reads 20 kV")
+
+
+def test_swapped_words_are_named_where_bounds_hide_the_value() -> None:
+    found = judge_reading(replace(WIDE, min=-1000.0, max=1000.0), (0xFF23, 0xFFFF), PLATE)
+
+    assert found is not None
+    assert found.cure == "swap words? word_order lsw_first reads -221 kW"
+
+
+@given(words=st.tuples(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF)))
+def test_any_registers_are_judged_without_an_error(words: tuple[int, int]) -> None:
+    for format_ in (Format.INT32, Format.UINT32, Format.FLOAT32):
+        found = judge_reading(replace(WIDE, format=format_), words, PLATE)
+        assert found is None or found.cure
+    for point in (P_BATTERY, SOC, V_POI):
+        judge_width(point, words, PLATE)
+        judge_reading(point, words[:1], PLATE)
 
 
 def test_a_dead_busbar_is_a_warning() -> None:

@@ -34,7 +34,7 @@ def why_not_listen(host: str, port: int) -> str | None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        return error.strerror or str(error)
+        return os.strerror(error.errno) if error.errno else str(error)
     return None
 
 

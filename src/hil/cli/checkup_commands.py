@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -85,11 +85,11 @@ def smoke_command(
                     specs, asked, timeout_s=timeout_s, over=over, write_zero=write_zero, trace=trace
                 )
             )
-        elif over is not None:
-            raise HilError("--over needs the plants for itself: stop the engine first")
         else:
             wanted = {"write_zero": write_zero, "trace": trace}
             with engine:
+                if over is not None:
+                    raise HilError("--over needs the plants for itself: stop the engine first")
                 reports = [read_smoke(engine.smoke(spec.id, wanted)) for spec in specs]
     if junit_file is not None:
         _write(junit_file, junit(reports))
@@ -127,10 +127,12 @@ def _engine_on(data_dir: Path, transport: Transport) -> EngineClient | None:
         )
     except NoAnswer:
         return None
-    if client.state().get("transport") == transport:
-        return client
-    with client:
-        return None
+    with ExitStack() as stack:
+        stack.enter_context(client)
+        if client.state().get("transport") != transport:
+            return None
+        stack.pop_all()
+    return client
 
 
 async def _check_all(

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from hil.domain.finding import Finding, Severity
 from hil.domain.plant import Nameplate
-from hil.domain.point import Format, Point, WordOrder
+from hil.domain.point import ByteOrder, Format, Point, WordOrder
 from hil.domain.register_codec import codec_of
 from hil.domain.signals import PointName
 from hil.domain.units import CANONICAL, quantity_of
@@ -34,6 +34,7 @@ _OTHER_ORDER = {
     WordOrder.MSW_FIRST: WordOrder.LSW_FIRST,
     WordOrder.LSW_FIRST: WordOrder.MSW_FIRST,
 }
+_OTHER_BYTES = {ByteOrder.BIG: ByteOrder.LITTLE, ByteOrder.LITTLE: ByteOrder.BIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ def judge_reading(point: Point, words: Sequence[int], nameplate: Nameplate) -> F
             severity=Severity.WARNING,
             subject=point.name,
             text=f"reads as not known ({raw})",
-            cure="compare with the device's own display; check `invalid`, `min` and `max`",
+            cure=_swap(point, words, nameplate)
+            or "compare with the device's own display; check `invalid`, `min` and `max`",
         )
     if not is_judged(point.name):
         return None
@@ -185,14 +187,35 @@ def _expected(point: Point, nameplate: Nameplate) -> str:
 
 
 def _cure(point: Point, words: Sequence[int], value: float, nameplate: Nameplate) -> str | None:
-    if point.length > 1 and not point.is_bit:
-        order = _OTHER_ORDER[point.word_order]
-        swapped = _value(replace(point, word_order=order), words, nameplate)
-        if swapped and is_plausible(point, swapped, nameplate):
-            return f"swap words? word_order {order} reads {_shown(point, swapped)}"
+    swap = _swap(point, words, nameplate)
+    if swap is not None and point.length > 1:
+        return swap
     phase = value * math.sqrt(3)
     if point.name == PointName.V_POI and abs(phase / nameplate.v_nominal_kv - 1) < V_TOLERANCE / 4:
         return f"phase voltage? Times 1.732 it is {_shown(point, phase)}, between two phases"
+    cures = [_rescale(point, value, nameplate), swap]
+    return "; or ".join(cure for cure in cures if cure is not None) or None
+
+
+def _swap(point: Point, words: Sequence[int], nameplate: Nameplate) -> str | None:
+    """The other order of words, else of bytes, if that makes a judged point plausible."""
+    if point.is_bit or not is_judged(point.name):
+        return None
+    word_order, byte_order = _OTHER_ORDER[point.word_order], _OTHER_BYTES[point.byte_order]
+    others = [(replace(point, byte_order=byte_order), f"swap bytes? byte_order {byte_order}")]
+    if point.length > 1:
+        others.insert(
+            0, (replace(point, word_order=word_order), f"swap words? word_order {word_order}")
+        )
+    for other, cure in others:
+        value = _value(other, words, nameplate)
+        if value and is_plausible(point, value, nameplate):
+            return f"{cure} reads {_shown(point, value)}"
+    return None
+
+
+def _rescale(point: Point, value: float, nameplate: Nameplate) -> str | None:
+    """The nearest decimal scale that makes the value plausible."""
     for decades in range(1, MAX_DECADES + 1):
         for sign, word in ((-1, "large"), (1, "small")):
             factor = 10.0 ** (sign * decades)

@@ -67,15 +67,20 @@ class Guests:
             if guest in self._waiting:
                 self._waiting.remove(guest)
 
+    @property
+    def are_waiting(self) -> bool:
+        """Whether somebody waits to be served."""
+        return bool(self._waiting)
+
     async def serve(self, due_ns: int, *, may_write: bool) -> None:
-        """Carry out one exchange, if one waits and there is time for it.
+        """Carry out the exchange that has waited longest, if there is time for it.
 
         Args:
             due_ns: When the owner itself is due again.
             may_write: Whether the plant is stopped, and nobody's setpoint is overwritten.
         """
         left_ns = due_ns - self._clock.monotonic_ns()
-        if not self._waiting or left_ns < self._spare_ns:
+        if left_ns < self._spare_ns:
             return
         guest = self._waiting.popleft()
         outcome = _problem("the engine is ending")

@@ -130,7 +130,8 @@ class PlantLoop:
                 await self._turn()
                 await self._contact.beat(self._phase, before_ns=self._cadence.next_due_ns())
                 self._publish()
-                await self.guests.serve(self._next_ns(), may_write=self.is_quiet)
+                if self.guests.are_waiting:
+                    await self.guests.serve(self._next_ns(), may_write=self.is_quiet)
         finally:
             self.guests.turn_away()
             await self._contact.close()
