@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ from hil.adapters.sqlite_store import SqliteStore
 from hil.adapters.system_clock import SystemClock
 from hil.config.model import Config
 from hil.config.unmet import passed_over, refusals
-from hil.config.values import plant_specs, site_info
+from hil.config.values import plant_faults, plant_specs, site_info
 from hil.domain.commands import CommandKind
 from hil.domain.errors import HilError, InvalidInput
 from hil.domain.plant import PlantId, PlantSpec, Source, Transport
@@ -79,6 +80,7 @@ class Live:
         self._parts = parts
         self._clock = SystemClock()
         self._supervisor = Supervisor(self._clock)
+        self._doors = Supervisor(self._clock)
         self._stack = AsyncExitStack()
         self._server: Server | None = None
         self._web_ended = asyncio.Event()
@@ -140,10 +142,14 @@ class Live:
         fleet = emulated_fleet(self._config, specs, self._clock)
         for spec in specs:
             device = spec.endpoints[Transport.LOCAL].main
-            server = ModbusServer(fleet.plants[spec.id].handle, unit_id=device.unit_id)
+            plant = fleet.plants[spec.id]
+            server = ModbusServer(plant.handle, unit_id=device.unit_id)
             await server.start(device.host, device.port)
             self._stack.push_async_callback(server.close)
+            plant.listen(server.knock)
+            self._doors.start(f"door {spec.id}", partial(server.attend, plant.door))
             log.info("plant=%s emulated on %s:%d", spec.id, device.host, device.port)
+        self._stack.push_async_callback(self._doors.stop)
         control = EmulatorControlServer(fleet)
         await control.start(self._config.emulation.control_port)
         self._stack.push_async_callback(control.close)
@@ -221,6 +227,7 @@ def emulated_fleet(config: Config, specs: tuple[PlantSpec, ...], clock: Clock) -
         step_s=config.timing.emulation_period_s,
         initial_soc_pu=config.startup.initial_soc_pu,
         v_source_pu=config.grid.v_source_pu,
+        faults=plant_faults(config),
     )
 
 
