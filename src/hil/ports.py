@@ -259,6 +259,23 @@ class EngineApi(Protocol):
         """Acknowledge an alarm; raises `NotFound`."""
         ...
 
+    async def set_fault(
+        self, plant: PlantId, faults: Sequence[Fault], *, by: str
+    ) -> tuple[Fault, ...]:
+        """Let the emulated plant show these too; all that are active now.
+
+        Raises:
+            Impossible: The transport is not local, or nothing is emulated.
+            HilError: The emulated plant cannot be reached.
+        """
+        ...
+
+    async def clear_fault(
+        self, plant: PlantId, kinds: Sequence[FaultKind], *, by: str
+    ) -> tuple[Fault, ...]:
+        """End these faults of the emulated plant, as `set_fault`."""
+        ...
+
     async def measurements(
         self, plant: PlantId, start: datetime, end: datetime, *, points: int
     ) -> Buckets:

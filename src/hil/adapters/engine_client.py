@@ -244,6 +244,14 @@ class EngineClient:
         """The override of a signal after removing it."""
         return self._object("DELETE", _override_path(plant, signal))
 
+    def put_fault(self, plant: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The faults of an emulated plant after setting one."""
+        return self._object("PUT", _fault_path(plant, name), body=params)
+
+    def clear_fault(self, plant: str, name: str) -> dict[str, Any]:
+        """The faults of an emulated plant after ending one."""
+        return self._object("DELETE", _fault_path(plant, name))
+
     def _object(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         answer = self._ask(method, path, **more)
         if not isinstance(answer, dict):
@@ -371,6 +379,10 @@ def _quoted(part: str) -> str:
 
 def _override_path(plant: str, signal: Signal) -> str:
     return f"/plants/{_quoted(plant)}/overrides/{signal.value}"
+
+
+def _fault_path(plant: str, name: str) -> str:
+    return f"/plants/{_quoted(plant)}/faults/{_quoted(name)}"
 
 
 def _reason(error: Exception) -> str:

@@ -17,6 +17,7 @@ from hil.cli.control_commands import (
     source_command,
     transport_command,
 )
+from hil.cli.fault_commands import fault_group
 from hil.cli.override_commands import override_group, set_command
 from hil.cli.run_commands import emulate_command, engine_command, run_command
 from hil.cli.schedule_commands import schedule_group
@@ -84,6 +85,7 @@ for command in (
     set_command,
     override_group,
     schedule_group,
+    fault_group,
     alarms_command,
     ack_command,
     init,

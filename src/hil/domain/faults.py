@@ -1,6 +1,5 @@
 """The faults that an emulated plant can show: one table for files, requests and documents."""
 
-import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -72,13 +71,12 @@ class Param:
             return None if value in self.words else f"must be one of {', '.join(self.words)}"
         if self.is_point:
             return None if isinstance(value, str) else "must be the name of a point"
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value):  # type: ignore[arg-type]  # a number by now
+        if not isinstance(value, int | float) or isinstance(value, bool):
             return "must be a number"
-        if self.is_whole and value != int(value):  # type: ignore[call-overload]  # as above
+        if not self.low <= value <= self.high:  # nor is NaN
+            return f"must be from {self.low:g} to {self.high:g}"
+        if self.is_whole and value != int(value):
             return "must be a whole number"
-        if not self.low <= value <= self.high:  # type: ignore[operator]  # as above
-            return f"must be from {self.low:g} to {self.high:g}, not {value:g}"
         return None
 
 
@@ -360,8 +358,13 @@ def kinds_of(name: str) -> tuple[FaultKind, ...]:
 
 
 def _made(kind: FaultKind, given: Mapping[str, Value], for_s: float | None) -> Fault:
-    values = tuple((p.name, given.get(p.name, p.default)) for p in FAULT_TYPES[kind].params)
+    values = tuple((p.name, _kept(p, given)) for p in FAULT_TYPES[kind].params)
     return Fault(kind, values, for_s)
+
+
+def _kept(param: Param, given: Mapping[str, Value]) -> Value:
+    value = given.get(param.name, param.default)
+    return int(value) if param.is_whole and isinstance(value, float) else value
 
 
 def _wrong(kind: str, problems: list[Problem]) -> InvalidInput:

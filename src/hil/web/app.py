@@ -23,6 +23,7 @@ from hil.web.arguments import (
 )
 from hil.web.assets import Assets, security_headers
 from hil.web.command_routes import command_routes
+from hil.web.fault_routes import fault_routes
 from hil.web.guard import Guard
 from hil.web.history_routes import history_routes
 from hil.web.loading_routes import loading_routes
@@ -77,6 +78,7 @@ def make_app(engine: EngineApi, *, clock: Clock, settings: WebSettings) -> FastA
         override_routes(engine),
         command_routes(engine),
         switch_routes(engine),
+        fault_routes(engine),
         alarm_routes(engine),
     ):
         app.include_router(routes, prefix="/api/v1")
