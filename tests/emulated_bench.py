@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from hil.domain.faults import parse_faults
 from hil.domain.modbus_pdu import ReadReply, ReadRequest, WriteReply
 from hil.domain.plant import PlantSpec, Transport
 from hil.domain.registers import Access, Format, Point, RegisterMap, WriteFunction
+from hil.emulation.faulty import FaultyPlant
 from hil.emulation.kind import model_of
 from hil.emulation.model import PlantModel
 from hil.emulation.plant import EmulatedPlant
@@ -83,20 +85,26 @@ class Bench:
     spec: PlantSpec
     plant: EmulatedPlant
     clock: HandClock
+    faulty: FaultyPlant = field(init=False)
     registers: RegisterMap = field(init=False)
 
     def __post_init__(self) -> None:
+        self.faulty = FaultyPlant(self.plant, self.spec, clock=self.clock)
         self.registers = self.spec.endpoints[Transport.LOCAL].registers
 
     def write(self, **values: float) -> None:
         for request in self.registers.write_requests(values, function=WriteFunction.AUTO):
-            assert self.plant.handle(request) == WriteReply()
+            assert self.faulty.handle(request) == WriteReply()
 
     def read(self, name: str) -> float | None:
         item = self.registers.points[name]
-        reply = self.plant.handle(ReadRequest(item.table, item.address, item.length))
+        reply = self.faulty.handle(ReadRequest(item.table, item.address, item.length))
         assert isinstance(reply, ReadReply), reply
         return self.registers.decode(name, reply.values)
+
+    def show(self, kind: str, **params: object) -> None:
+        for fault in parse_faults({"kind": kind, **params}):
+            self.faulty.set_fault(fault)
 
     def start(self) -> None:
         self.write(enable=1.0)

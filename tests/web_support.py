@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,8 @@ from fastapi import FastAPI
 from hil.domain.alarms import CATALOGUE, AlarmKind
 from hil.domain.commands import Command, CommandKind, CommandStatus
 from hil.domain.downsample import Buckets, SignalBuckets
-from hil.domain.errors import EditConflict, NotFound
+from hil.domain.errors import EditConflict, Impossible, NotFound
+from hil.domain.faults import Fault, FaultKind
 from hil.domain.phase import Phase
 from hil.domain.plant import Nameplate, PlantId, Source, Transport
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
@@ -159,6 +160,7 @@ class FakeEngine:
             for signal in Signal
         }
         self.written_by: list[str] = []
+        self.faults: dict[FaultKind, Fault] = {}
         self.refuse: Exception | None = None
         self.may_measure = asyncio.Event()  # cleared: histories take for ever
         self.may_measure.set()
@@ -303,6 +305,25 @@ class FakeEngine:
         changed = tuple(new if old.id == new.id else old for old in self.picture.alarms)
         self.publish(alarms=tuple(one for one in changed if not _is_over(one)))
         return new
+
+    async def set_fault(
+        self, plant: PlantId, faults: Sequence[Fault], *, by: str
+    ) -> tuple[Fault, ...]:
+        self._known(plant)
+        if self.picture.transport is Transport.REMOTE:
+            raise Impossible("faults are for transport local only")
+        self.faults |= {fault.kind: fault for fault in faults}
+        self.publish_plant(plant, faults=tuple(map(str, self.faults.values())))
+        return tuple(self.faults.values())
+
+    async def clear_fault(
+        self, plant: PlantId, kinds: Sequence[FaultKind], *, by: str
+    ) -> tuple[Fault, ...]:
+        self._known(plant)
+        for kind in kinds:
+            self.faults.pop(kind, None)
+        self.publish_plant(plant, faults=tuple(map(str, self.faults.values())))
+        return tuple(self.faults.values())
 
     async def measurements(
         self, plant: PlantId, start: datetime, end: datetime, *, points: int

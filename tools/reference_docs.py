@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 import click
 
 from hil.adapters.system_clock import SystemClock
-from hil.assembly import build_engine, checked_specs, emulated_fleet
+from hil.assembly.bench import build_engine, checked_specs, emulated_fleet
 from hil.checkup.through_engine import Checkups
 from hil.cli.main import hil
 from hil.config.load import load_default
 from hil.config.model import Config
 from hil.domain.alarms import CATALOGUE
+from hil.domain.faults import FAULT_TYPES, PROFILES, Param, parse_faults
 from hil.virtual.memory_link import MemoryLink
 from hil.virtual.memory_store import MemoryStore
 from hil.web.app import WebSettings, make_app
@@ -152,12 +153,59 @@ def alarm_list() -> str:
     )
 
 
+def fault_list() -> str:
+    """Every fault of the emulated plants with its parameters, and the profiles."""
+    rows = [
+        f"| `{kind}` | {entry.effect} | {'<br>'.join(map(_param, entry.params)) or 'none'} |"
+        for kind, entry in FAULT_TYPES.items()
+    ]
+    profiles = [
+        f"| `{name}` | {effect} | "
+        + "<br>".join(f"`{fault}`" for fault in parse_faults({"kind": name}))
+        + " |"
+        for name, (effect, _) in PROFILES.items()
+    ]
+    return "\n".join(
+        [
+            "# Fault reference",
+            NOTE,
+            "",
+            "What an emulated plant can be told to show, in three places with the same words:",
+            "in the configuration (`plants.<id>.faults: [{kind: delay, ms: 300}]`), on the command",
+            "line (`hil fault set lib delay ms=300 --for 30s`) and over HTTP",
+            '(`PUT /api/v1/plants/lib/faults/delay` with `{"ms": 300, "for_s": 30}`; local',
+            "transport only). A plant shows one fault of a kind at a time; `for_s` ends it.",
+            "",
+            "| kind | what the plant does | parameters |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+            "## Profiles",
+            "",
+            "A profile stands wherever a kind may stand and shows all of its faults.",
+            "",
+            "| profile | what it is like | faults |",
+            "| --- | --- | --- |",
+            *profiles,
+            "",
+        ]
+    )
+
+
+def _param(param: Param) -> str:
+    default = "null" if param.default is None else param.default
+    bounds = f", {param.low:,g} to {param.high:,g}" if param.high else ""
+    unit = f" {param.unit}" if param.unit else ""
+    return f"`{param.name}` ({default}{unit}{bounds}): {param.meaning}"
+
+
 # Each page and what makes it.
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/configuration.md": configuration,
     "docs/reference/command-line.md": command_line,
     "docs/reference/http-api.md": http_api,
     "docs/reference/alarms.md": alarm_list,
+    "docs/reference/faults.md": fault_list,
 }
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from hil.domain.commands import Command, CommandKind
 from hil.domain.downsample import Buckets
+from hil.domain.faults import Fault, FaultKind
 from hil.domain.modbus_pdu import Request, Response
 from hil.domain.plant import PlantId
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
@@ -101,8 +103,59 @@ class StateStore(Protocol):
         ...
 
 
+class Manner(StrEnum):
+    """How a device that is out of order answers, or ends the connection instead."""
+
+    IN_TURN = "in_turn"
+    LATE = "late"  # answers to later requests may overtake it
+    STALE = "stale"  # the answer before once more
+    CLOSE = "close"
+    RESET = "reset"
+    REFUSE = "refuse"  # closes, and takes no new connection
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that is not just a response at once.
+
+    `response` None: the connection ends. `unit_id` None: that of the request.
+    """
+
+    response: Response | None
+    after_s: float = 0.0
+    manner: Manner = Manner.IN_TURN
+    unit_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """How a device takes connections.
+
+    Connections beyond `places` (None: no matter how many) are closed at once; a place stays
+    taken for `hold_s` after its connection has ended. For `silent_s` after connecting nothing
+    is answered.
+    """
+
+    refuses: bool = False
+    places: int | None = None
+    hold_s: float = 0.0
+    silent_s: float = 0.0
+
+
 class EmulatorControl(Protocol):
     """The control port of the emulated plants (local transport only)."""
+
+    async def set_fault(self, plant: PlantId, fault: Fault) -> None:
+        """Show a fault from now on, in place of another of its kind; raises `HilError`."""
+        ...
+
+    async def clear_fault(self, plant: PlantId, kind: FaultKind | None) -> None:
+        """End a fault, or all of them (None); one that is not active is no error."""
+        ...
+
+    async def faults(self, plant: PlantId) -> tuple[Fault, ...]:
+        """The active faults; `for_s` is what is left of it."""
+        ...
 
     async def set_soc(self, plant: PlantId, soc_pu: float) -> None:
         """Set the state of charge of an idle plant; raises `HilError` when it cannot."""
@@ -207,6 +260,23 @@ class EngineApi(Protocol):
 
     async def acknowledge(self, alarm_id: str, *, by: str, note: str | None) -> Alarm:
         """Acknowledge an alarm; raises `NotFound`."""
+        ...
+
+    async def set_fault(
+        self, plant: PlantId, faults: Sequence[Fault], *, by: str
+    ) -> tuple[Fault, ...]:
+        """Let the emulated plant show these too; all that are active now.
+
+        Raises:
+            Impossible: The transport is not local, or nothing is emulated.
+            HilError: The emulated plant cannot be reached.
+        """
+        ...
+
+    async def clear_fault(
+        self, plant: PlantId, kinds: Sequence[FaultKind], *, by: str
+    ) -> tuple[Fault, ...]:
+        """End these faults of the emulated plant, as `set_fault`."""
         ...
 
     async def measurements(

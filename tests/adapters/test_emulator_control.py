@@ -1,7 +1,7 @@
 """The control port of the emulated plants on real loopback sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import orjson
@@ -15,6 +15,7 @@ from hil.adapters.emulator_control import (
     EmulatorControlServer,
 )
 from hil.domain.errors import HilError, Impossible
+from hil.domain.faults import Fault, FaultKind, parse_faults
 from hil.domain.plant import PlantId
 from hil.ports import EmulatorControl
 
@@ -27,11 +28,22 @@ class FakePlants:
 
     def __init__(self) -> None:
         self.soc_pu: dict[PlantId, float] = {}
+        self.shown: dict[FaultKind, Fault] = {}
 
     async def set_soc(self, plant: PlantId, soc_pu: float) -> None:
         if soc_pu == 1:
             raise Impossible(f"plant {plant} is not idle")
         self.soc_pu[plant] = soc_pu
+
+    async def set_fault(self, plant: PlantId, fault: Fault) -> None:
+        self.shown[fault.kind] = fault
+
+    async def clear_fault(self, plant: PlantId, kind: FaultKind | None) -> None:
+        for each in list(self.shown) if kind is None else [kind]:
+            self.shown.pop(each, None)
+
+    async def faults(self, plant: PlantId) -> tuple[Fault, ...]:
+        return tuple(self.shown.values())
 
 
 @asynccontextmanager
@@ -167,3 +179,45 @@ async def test_client_gives_up_on_what_is_no_answer(answer: bytes) -> None:
     await gone.wait()
     server.close()
     await server.wait_closed()
+
+
+async def test_faults_are_set_listed_and_cleared() -> None:
+    (delay,) = parse_faults({"kind": "delay", "ms": 40, "for_s": 9})
+    async with served() as (port, plants):
+        client: EmulatorControl = ControlClient(port)
+        await client.set_fault(LIB, delay)
+        request = {"request": "set_fault", "plant": "lib", "fault": {"kind": "old_gateway"}}
+        await answers_one(port, request)
+
+        listed = await client.faults(LIB)
+        assert listed == tuple(plants.shown.values())
+        assert {str(fault) for fault in listed} == {
+            "delay ms=50",
+            "max_block registers=16 code=3",
+            "gap_refusal code=2",
+            "fc6_only",
+        }
+
+        await client.clear_fault(LIB, FaultKind.DELAY)
+        assert FaultKind.DELAY not in plants.shown
+        await client.clear_fault(LIB, None)
+        assert await client.faults(LIB) == ()
+
+
+async def test_wrong_fault_is_named() -> None:
+    async with served() as (port, _):
+        request = {"request": "set_fault", "plant": "lib", "fault": {"kind": "delay", "ms": -1}}
+        answer = await answers_one(port, request)
+
+    assert answer["ok"] is False
+    assert "ms: must be from 0 to 600000" in str(answer["error"])
+
+
+async def answers_one(port: int, request: Mapping[str, object]) -> dict[str, object]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(orjson.dumps(request) + b"\n")
+    line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    answer: dict[str, object] = orjson.loads(line)
+    return answer

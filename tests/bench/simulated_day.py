@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hil.assembly import rehearsal
+from hil.assembly.rehearsal import rehearsal
 from hil.config.load import load_default
 from hil.config.values import plant_specs
 from hil.domain.plant import PlantId

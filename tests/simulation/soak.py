@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from hil.assembly import rehearsal
+from hil.assembly.rehearsal import rehearsal
 from hil.config.load import load_default
 from hil.config.values import plant_specs
 from hil.domain.schedule_random import random_schedule

@@ -17,7 +17,7 @@ from hil.domain.modbus_pdu import (
     WriteRequest,
 )
 from hil.domain.snapshot import LinkStatus
-from hil.ports import Exchange
+from hil.ports import Answer, Exchange, Manner
 from hil.virtual.memory_link import MemoryLink
 
 READ = ReadRequest(Table.HOLDING, 270, 3)
@@ -117,3 +117,38 @@ async def test_40_000_silent_steps_cost_nothing_that_stays() -> None:
     assert len(asyncio.all_tasks()) == tasks
     assert after - before < 10_000
     assert loop.time() == pytest.approx(40_000)  # one time-out a step
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "waited_s"),
+    [
+        (Answer(WriteReply(), 0.3), None, 0.3),
+        (Answer(WriteReply(), 5.0), LinkStatus.TIMEOUT, 1.0),
+        (Answer(WriteReply(), 0.3, Manner.LATE), None, 0.3),
+        (Answer(WriteReply(), manner=Manner.STALE), LinkStatus.ERROR, 0.0),
+        (Answer(None, 0.2, Manner.CLOSE), LinkStatus.ERROR, 0.2),
+        (Answer(None, manner=Manner.RESET), LinkStatus.ERROR, 0.0),
+        (Answer(None, manner=Manner.REFUSE), LinkStatus.REFUSED, 0.0),
+        (Answer(WriteReply(), unit_id=9), LinkStatus.ERROR, 0.0),
+    ],
+)
+async def test_an_odd_answer_is_what_it_would_be_over_a_wire(
+    given: Answer, status: LinkStatus | None, waited_s: float
+) -> None:
+    link = MemoryLink(lambda _: given, timeout_s=1.0)
+
+    outcome = await link.exchange([WRITE], within_s=1.6)
+
+    assert (outcome.problem and outcome.problem.status) == status
+    assert asyncio.get_running_loop().time() == pytest.approx(waited_s)
+
+
+async def test_slow_answers_end_the_exchange_in_its_time() -> None:
+    link = MemoryLink(lambda _: Answer(WriteReply(), 0.7), timeout_s=1.0)
+
+    outcome = await link.exchange([WRITE] * 3, within_s=1.6)
+
+    assert len(outcome.responses) == 2
+    assert outcome.problem is not None
+    assert outcome.problem.status == LinkStatus.TIMEOUT
+    assert asyncio.get_running_loop().time() == pytest.approx(1.6)

@@ -1,16 +1,20 @@
 """The control port of the emulated plants: JSON lines over loopback, both ends.
 
 `{"request": "set_soc", "plant": "lib", "soc_pu": 0.5}` is answered by `{"ok": true}` or by
-`{"ok": false, "error": "a sentence"}`.
+`{"ok": false, "error": "a sentence"}`. The other requests are `set_fault` with a `fault` such as
+`{"kind": "delay", "ms": 300}`, `clear_fault` with a `kind` (without one: all), and `faults`, whose
+answer lists them.
 """
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import orjson
 
 from hil.adapters.data_directory import listen_tcp
 from hil.domain.errors import HilError, InvalidInput
+from hil.domain.faults import Fault, FaultKind, kinds_of, parse_faults
 from hil.domain.plant import PlantId
 from hil.ports import EmulatorControl
 
@@ -23,6 +27,14 @@ CONNECTIONS_MAX = 16
 SILENCE_S_MAX = 60.0
 # The plants answer at once; longer than this nobody is there.
 ANSWER_S_MAX = 2.0
+
+# What each request takes, in words.
+_REQUESTS = {
+    "set_soc": "a plant and a number soc_pu",
+    "set_fault": "a plant and an object fault",
+    "clear_fault": "a plant and, for one fault, its kind",
+    "faults": "a plant",
+}
 
 
 class EmulatorControlServer:
@@ -93,14 +105,55 @@ class EmulatorControlServer:
     async def _answer(self, line: bytes) -> tuple[bytes, bool]:
         """The answer to a line, and whether it could be read."""
         try:
-            plant, soc_pu = _set_soc_request(line)
+            work = self._work(line)
         except InvalidInput as error:
             return _failed(str(error)), False
         try:
-            await self._plants.set_soc(plant, soc_pu)
+            facts = await work
         except HilError as error:
             return _failed(str(error)), True
-        return orjson.dumps({"ok": True}) + b"\n", True
+        return orjson.dumps({"ok": True, **(facts or {})}) + b"\n", True
+
+    def _work(self, line: bytes) -> Awaitable[dict[str, Any] | None]:
+        """What a request asks for, not begun; raises `InvalidInput`."""
+        asked = _object(line) or {}
+        match asked:
+            case {
+                "request": "set_soc",
+                "plant": str(plant),
+                "soc_pu": int() | float() as soc_pu,
+            }:
+                _only(asked, "plant", "soc_pu", a_number=soc_pu)
+                return self._plants.set_soc(PlantId(plant), float(soc_pu))
+            case {"request": "set_fault", "plant": str(plant), "fault": dict(document)}:
+                _only(asked, "plant", "fault")
+                return self._set_faults(PlantId(plant), parse_faults(document))
+            case {"request": "clear_fault", "plant": str(plant)}:
+                _only(asked, "plant", "kind")
+                kind = asked.get("kind")
+                kinds = (None,) if kind is None else kinds_of(str(kind))
+                return self._clear_faults(PlantId(plant), kinds)
+            case {"request": "faults", "plant": str(plant)}:
+                _only(asked, "plant")
+                return self._listed(PlantId(plant))
+            case {"request": str(name)} if name in _REQUESTS:
+                raise InvalidInput(f"{name} takes {_REQUESTS[name]}, and nothing else")
+            case {"request": str(name)}:
+                there = ", ".join(_REQUESTS)
+                raise InvalidInput(f"there is no request {name[:40]!r}; there are {there}")
+            case _:
+                raise InvalidInput("a request is one line of JSON, an object with a `request`")
+
+    async def _set_faults(self, plant: PlantId, faults: tuple[Fault, ...]) -> None:
+        for fault in faults:
+            await self._plants.set_fault(plant, fault)
+
+    async def _clear_faults(self, plant: PlantId, kinds: tuple[FaultKind | None, ...]) -> None:
+        for kind in kinds:
+            await self._plants.clear_fault(plant, kind)
+
+    async def _listed(self, plant: PlantId) -> dict[str, Any]:
+        return {"faults": [fault.document() for fault in await self._plants.faults(plant)]}
 
 
 class ControlClient:
@@ -120,7 +173,24 @@ class ControlClient:
         Raises:
             HilError: The plant cannot, or nobody answers in time.
         """
-        request = {"request": "set_soc", "plant": plant, "soc_pu": soc_pu}
+        await self._ask({"request": "set_soc", "plant": plant, "soc_pu": soc_pu})
+
+    async def set_fault(self, plant: PlantId, fault: Fault) -> None:
+        """See `EmulatorControl.set_fault`; raises also when nobody answers in time."""
+        await self._ask({"request": "set_fault", "plant": plant, "fault": fault.document()})
+
+    async def clear_fault(self, plant: PlantId, kind: FaultKind | None) -> None:
+        """See `EmulatorControl.clear_fault`; raises also when nobody answers in time."""
+        await self._ask({"request": "clear_fault", "plant": plant, "kind": kind})
+
+    async def faults(self, plant: PlantId) -> tuple[Fault, ...]:
+        """See `EmulatorControl.faults`; raises also when nobody answers in time."""
+        listed = (await self._ask({"request": "faults", "plant": plant})).get("faults")
+        if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+            raise self._silent("its answer cannot be read")
+        return tuple(fault for document in listed for fault in parse_faults(document))
+
+    async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self._within_s):
                 line = await self._exchange(orjson.dumps(request) + b"\n")
@@ -135,6 +205,7 @@ class ControlClient:
             raise self._silent("its answer cannot be read")
         if not answer["ok"]:
             raise HilError(str(answer.get("error")))
+        return answer
 
     async def _exchange(self, request: bytes) -> bytes:
         reader, writer = await asyncio.open_connection(LOOPBACK, self._port, limit=LINE_BYTES_MAX)
@@ -152,24 +223,11 @@ class ControlClient:
         )
 
 
-def _set_soc_request(line: bytes) -> tuple[PlantId, float]:
-    """The plant and the state of charge of a request; raises `InvalidInput`."""
-    match _object(line):
-        case {
-            "request": "set_soc",
-            "plant": str(plant),
-            "soc_pu": int() | float() as soc_pu,
-            **rest,
-        }:
-            if rest or isinstance(soc_pu, bool):
-                raise InvalidInput("set_soc takes a plant and a number soc_pu, and nothing else")
-            return PlantId(plant), float(soc_pu)
-        case {"request": "set_soc"}:
-            raise InvalidInput("set_soc takes a plant and a number soc_pu, and nothing else")
-        case {"request": str(name)}:
-            raise InvalidInput(f"there is no request {name[:40]!r}; there is set_soc")
-        case _:
-            raise InvalidInput("a request is one line of JSON, an object with a `request`")
+def _only(asked: dict[str, Any], *keys: str, a_number: object = 0) -> None:
+    """Refuse further keys, and what JSON calls true and Python a number."""
+    name = asked["request"]
+    if asked.keys() - {"request", *keys} or isinstance(a_number, bool):
+        raise InvalidInput(f"{name} takes {_REQUESTS[name]}, and nothing else")
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

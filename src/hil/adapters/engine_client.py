@@ -234,15 +234,15 @@ class EngineClient:
 
     def override(self, plant: str, signal: Signal) -> dict[str, Any]:
         """The override of a signal; without points there is none."""
-        return self._object("GET", _override_path(plant, signal))
+        return self._object("GET", _path(plant, "overrides", signal.value))
 
     def put_override(self, plant: str, signal: Signal, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """The override of a signal after replacing it."""
-        return self._object("PUT", _override_path(plant, signal), body=wanted)
+        return self._object("PUT", _path(plant, "overrides", signal.value), body=wanted)
 
     def remove_override(self, plant: str, signal: Signal) -> dict[str, Any]:
         """The override of a signal after removing it."""
-        return self._object("DELETE", _override_path(plant, signal))
+        return self._object("DELETE", _path(plant, "overrides", signal.value))
 
     def registers(self, plant: str, points: Sequence[str]) -> list[dict[str, Any]]:
         """These points as the engine has just read them; without any, all of the plant."""
@@ -253,6 +253,14 @@ class EngineClient:
     def smoke(self, plant: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """The report of a smoke check that the engine has made of one of its plants."""
         return self._object("POST", f"/plants/{_quoted(plant)}/smoke", body=wanted)
+
+    def put_fault(self, plant: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The faults of an emulated plant after setting one."""
+        return self._object("PUT", _path(plant, "faults", name), body=params)
+
+    def clear_fault(self, plant: str, name: str) -> dict[str, Any]:
+        """The faults of an emulated plant after ending one."""
+        return self._object("DELETE", _path(plant, "faults", name))
 
     def _object(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         answer = self._ask(method, path, **more)
@@ -379,8 +387,8 @@ def _quoted(part: str) -> str:
     return quote(part, safe="")
 
 
-def _override_path(plant: str, signal: Signal) -> str:
-    return f"/plants/{_quoted(plant)}/overrides/{signal.value}"
+def _path(plant: str, kind: str, name: str) -> str:
+    return f"/plants/{_quoted(plant)}/{kind}/{_quoted(name)}"
 
 
 def _reason(error: Exception) -> str:

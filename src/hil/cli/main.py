@@ -19,6 +19,7 @@ from hil.cli.control_commands import (
     transport_command,
 )
 from hil.cli.doctor_command import doctor_command
+from hil.cli.fault_commands import fault_group
 from hil.cli.override_commands import override_group, set_command
 from hil.cli.run_commands import emulate_command, engine_command, run_command
 from hil.cli.schedule_commands import schedule_group
@@ -86,6 +87,7 @@ for command in (
     set_command,
     override_group,
     schedule_group,
+    fault_group,
     alarms_command,
     ack_command,
     smoke_command,

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from hil.adapters.log_output import log_to_stderr
-from hil.assembly import Live, Parts, user_name
+from hil.assembly.live import Live, Parts, user_name
 from hil.cli.options import config_option, data_dir_option, default_data_dir, load_config
 from hil.config.model import Config
 from hil.domain.commands import CommandKind

@@ -1,6 +1,6 @@
 """What must hold between the values of a plant: each check names every problem it sees."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hil.config.model_plant import (
@@ -15,7 +15,9 @@ from hil.config.model_plant import (
     TransportMapsConfig,
 )
 from hil.config.values import map_configs, nameplate, points
-from hil.domain.errors import Problem
+from hil.domain.errors import InvalidInput, Problem
+from hil.domain.faults import parse_faults, point_problem
+from hil.domain.plant import Transport
 from hil.domain.point import WORDS, Point
 from hil.domain.register_check import limit_problems, map_problems
 from hil.domain.registers import RegisterMap, WriteFunction
@@ -111,6 +113,33 @@ def alarm_bits(bits: Mapping[int, str], maps: RegisterMaps) -> Problems:
         return
 
 
+def faults_known(listed: Sequence[Mapping[str, Any]]) -> Problems:
+    """Every fault exists and its parameters are right."""
+    for index, raw in enumerate(listed):
+        try:
+            parse_faults(raw)
+        except InvalidInput as error:
+            for problem in error.problems:
+                yield Problem(where=f"faults[{index}].{problem.where}", why=problem.why)
+
+
+def faults_of_points(listed: Sequence[Mapping[str, Any]], maps: RegisterMaps) -> Problems:
+    """The points that faults name exist."""
+    local = map_configs(maps).get(Transport.LOCAL)
+    if local is None:
+        return
+    readable = {p.name for p in points(local).values() if p.is_readable and p.device is None}
+    for index, raw in enumerate(listed):
+        try:
+            faults = parse_faults(raw)
+        except InvalidInput:
+            continue  # said by `faults_known`
+        for fault in faults:
+            problem = point_problem(fault, readable)
+            if problem is not None:
+                yield Problem(where=f"faults[{index}].{problem.where}", why=problem.why)
+
+
 # A check runs when the parts that it needs are valid by themselves, so that a mistake in one
 # part does not hide those of the others.
 PLANT_CHECKS: tuple[tuple[tuple[str, ...], Callable[..., Problems]], ...] = (
@@ -120,6 +149,8 @@ PLANT_CHECKS: tuple[tuple[tuple[str, ...], Callable[..., Problems]], ...] = (
     (("model", "register_map"), encodable),
     (("endpoints", "register_map"), devices),
     (("alarm_bits", "register_map"), alarm_bits),
+    (("faults",), faults_known),
+    (("faults", "register_map"), faults_of_points),
 )
 
 

@@ -270,8 +270,8 @@ class PlantConfig(Section):
     faults: list[dict[str, Any]] = Field(
         default_factory=list,
         max_length=100,
-        description="Faults that the emulated plant shows from its start, each with its `name` "
-        "and parameters.",
+        description="Faults that the emulated plant shows from its start, each as "
+        "`{kind: delay, ms: 300}`, with `for_s` where it ends; the fault reference lists them.",
     )
     model: ModelConfig = Field(description="Nameplate and model.")
     limits: LimitsConfig = Field(

@@ -35,7 +35,6 @@ def passed_over(config: Config) -> list[str]:
         "startup.resume": config.startup.resume != "hold",
         "grid.noise": config.grid.noise != "off",
         "grid.playback_file": config.grid.playback_file is not None,
-        **{f"plants.{plant}.faults": bool(each.faults) for plant, each in config.plants.items()},
     }
     return [key for key, is_asked in asked.items() if is_asked]
 

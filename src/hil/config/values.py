@@ -11,6 +11,7 @@ from hil.config.model_plant import (
     RegisterMapConfig,
     TransportMapsConfig,
 )
+from hil.domain.faults import Fault, parse_faults
 from hil.domain.plant import (
     ControlLimits,
     Device,
@@ -66,6 +67,14 @@ def plant_spec(plant_id: str, plant: PlantConfig) -> PlantSpec:
         },
         alarm_bits=plant.alarm_bits,
     )
+
+
+def plant_faults(config: Config) -> dict[PlantId, tuple[Fault, ...]]:
+    """What the emulated plants show from the start."""
+    return {
+        PlantId(plant): tuple(fault for raw in each.faults for fault in parse_faults(raw))
+        for plant, each in config.plants.items()
+    }
 
 
 def nameplate(model: ModelConfig) -> Nameplate:

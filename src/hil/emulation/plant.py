@@ -18,7 +18,7 @@ from hil.domain.modbus_pdu import (
     WriteReply,
     WriteRequest,
 )
-from hil.domain.plant import PlantSpec, Transport
+from hil.domain.plant import Nameplate, PlantSpec, Transport
 from hil.domain.registers import Point
 from hil.domain.signals import OptionalPoint, PointName
 from hil.emulation.model import Env, Meas, PlantModel
@@ -82,17 +82,18 @@ class EmulatedPlant:
         self._slice_ns = round(min(step_s, model.info.max_dt_s) * NS_PER_S)
         assert self._slice_ns > 0, step_s
         self._at_ns = clock.monotonic_ns()
-        self._bank = RegisterBank(spec.endpoints[Transport.LOCAL].registers)
-        self._commands = [point for point in self._bank.points if point.name in _COMMANDS]
-        self._measured = _measured(self._bank.points)
+        self.bank = RegisterBank(spec.endpoints[Transport.LOCAL].registers)
+        self._commands = [point for point in self.bank.points if point.name in _COMMANDS]
+        self._measured = _measured(self.bank.points)
         self._failure: str | None = None
         self._is_fresh = False
         self._p_kw = self._q_kvar = 0.0
         self._is_running = False
-        for point in self._bank.points:
+        self._share_pu: float | None = None
+        for point in self.bank.points:
             value = _at_power_on(point)
             if value is not None:
-                self._bank.put(point.name, value)
+                self.bank.put(point.name, value)
         self._reset(initial_soc_pu)
 
     def handle(self, request: Request) -> Response:
@@ -101,7 +102,7 @@ class EmulatedPlant:
         What a `RegisterBank` refuses is refused; so are measurements of a model that has failed,
         as exception 4.
         """
-        self._advance()
+        self.advance()
         match request:
             case ReadRequest():
                 return self._read(request.table, request.address, request.count)
@@ -123,7 +124,7 @@ class EmulatedPlant:
         """
         if not 0 <= soc_pu <= 1:
             raise InvalidInput(f"plant {self._spec.id}: soc_pu must be from 0 to 1, not {soc_pu}")
-        self._advance()
+        self.advance()
         nameplate = self._spec.nameplate
         rest_kw = IDLE_PU * max(nameplate.p_max_kw, -nameplate.p_min_kw)
         if self._is_running or abs(self._meas.p_battery_kw) > rest_kw:
@@ -132,21 +133,42 @@ class EmulatedPlant:
             )
         self._reset(soc_pu)
 
+    def limit(self, share_pu: float | None) -> None:
+        """Give no more than this share of the nameplate from now on; None: what was asked for."""
+        self._share_pu = share_pu
+
+    def hold(self, name: str, value: float) -> None:
+        """Put a value into a point and obey it, as if the device had been told."""
+        self.bank.put(name, value)
+        self._obey(name)
+
+    def jump_soc(self, soc_pu: float) -> None:
+        """Put the plant at another state of charge (0..1), whatever it does."""
+        self.advance()
+        self._reset(soc_pu)
+
+    def words(self, point: Point) -> tuple[int, ...]:
+        """What the registers of a point hold now."""
+        self.advance()
+        if not self._is_fresh:
+            self._refresh()
+        return self.bank.read(point.table, point.address, point.length)
+
     def _read(self, table: Table, address: int, count: int) -> Response:
-        names = self._bank.readable(table, address, count)
+        names = self.bank.readable(table, address, count)
         if isinstance(names, Refusal):
             return names
         if not self._is_fresh:
             self._refresh()
         if self._failure is not None and not _NAMES.isdisjoint(names):
             return Refusal(ExceptionCode.SERVER_DEVICE_FAILURE)
-        return ReadReply(self._bank.read(table, address, count))
+        return ReadReply(self.bank.read(table, address, count))
 
     def _write(self, table: Table, address: int, values: Sequence[int]) -> Response:
-        names = self._bank.writable(table, address, values)
+        names = self.bank.writable(table, address, values)
         if isinstance(names, Refusal):
             return names
-        self._bank.write(table, address, values, names)
+        self.bank.write(table, address, values, names)
         for name in names:
             self._obey(name)
         return WriteReply()
@@ -154,7 +176,7 @@ class EmulatedPlant:
     def _read_write(self, request: ReadWriteRequest) -> Response:
         if len(request.values) > MAX_READ_WRITE_REGISTERS:
             return Refusal(ExceptionCode.ILLEGAL_DATA_VALUE)
-        names = self._bank.readable(Table.HOLDING, request.read_address, request.read_count)
+        names = self.bank.readable(Table.HOLDING, request.read_address, request.read_count)
         if isinstance(names, Refusal):
             return names  # and nothing is written
         wrote = self._write(Table.HOLDING, request.write_address, request.values)
@@ -165,12 +187,12 @@ class EmulatedPlant:
     def _obey(self, name: str) -> None:
         """Take up what a written point now says."""
         if name == PointName.P_SETPOINT:
-            self._p_kw = _or_else(self._bank.value(name), self._p_kw)
+            self._p_kw = _or_else(self.bank.value(name), self._p_kw)
         elif name == PointName.Q_SETPOINT:
-            self._q_kvar = _or_else(self._bank.value(name), self._q_kvar)
+            self._q_kvar = _or_else(self.bank.value(name), self._q_kvar)
         elif name == PointName.ENABLE or name in _COMMANDS:
-            self._is_running = bool(self._bank.value(PointName.ENABLE)) and all(
-                self._bank.value(point.name) == _number(point, "run") for point in self._commands
+            self._is_running = bool(self.bank.value(PointName.ENABLE)) and all(
+                self.bank.value(point.name) == _number(point, "run") for point in self._commands
             )
 
     def _reset(self, soc_pu: float) -> None:
@@ -181,9 +203,9 @@ class EmulatedPlant:
             self._fail(error)
         self._step(0.0)
 
-    def _advance(self) -> None:
-        """Move the model to the present time, in slices."""
-        now_ns = self._clock.monotonic_ns()
+    def advance(self, to_ns: int | None = None) -> None:
+        """Move the model to a time, in slices; None: the present one."""
+        now_ns = self._clock.monotonic_ns() if to_ns is None else to_ns
         left_ns = now_ns - self._at_ns
         if left_ns <= 0:
             return
@@ -198,11 +220,14 @@ class EmulatedPlant:
         if self._failure is not None:
             return
         self._is_fresh = False
+        p_kw, q_kvar = self._p_kw, self._q_kvar
+        if self._share_pu is not None:
+            p_kw, q_kvar = within(self._spec.nameplate, self._share_pu, p_kw=p_kw, q_kvar=q_kvar)
         try:
             self._meas = self._model.step(
                 dt_s,
-                p_kw=self._p_kw,
-                q_kvar=self._q_kvar,
+                p_kw=p_kw,
+                q_kvar=q_kvar,
                 is_running=self._is_running,
                 env=self._env,
             )
@@ -215,7 +240,7 @@ class EmulatedPlant:
         try:
             for name, value in zip(_MEASURED, self._meas, strict=True):
                 if name in self._measured:
-                    self._bank.put(name, value)
+                    self.bank.put(name, value)
         except Exception as error:  # noqa: BLE001 - a plug-in may return anything
             self._fail(error)
 
@@ -256,6 +281,16 @@ def _at_power_on(point: Point) -> float | None:
 
 def _number(point: Point, word: str) -> float:
     return float(point.values.get(word, _COMMANDS[point.name][word]))
+
+
+def within(
+    nameplate: Nameplate, share_pu: float, *, p_kw: float, q_kvar: float
+) -> tuple[float, float]:
+    """The powers, inside this share of the nameplate."""
+    return (
+        min(max(p_kw, share_pu * nameplate.p_min_kw), share_pu * nameplate.p_max_kw),
+        min(max(q_kvar, share_pu * nameplate.q_min_kvar), share_pu * nameplate.q_max_kvar),
+    )
 
 
 def _or_else(value: float | None, otherwise: float) -> float:

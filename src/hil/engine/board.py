@@ -24,6 +24,7 @@ class Board:
         self._clock = clock
         self._facts = facts
         self._plants: dict[PlantId, Callable[[], PlantState]] = {}
+        self._faults: dict[PlantId, tuple[str, ...]] = {}
         self._parts: dict[str, Any] = {}
         self._seq = initial.seq
         self._waiters: list[asyncio.Future[None]] = []
@@ -32,9 +33,16 @@ class Board:
         """Let the state of a plant be asked for whenever somebody looks."""
         self._plants[plant] = state
 
+    def show_faults(self, plant: PlantId, faults: tuple[str, ...]) -> None:
+        """Show these as the faults of an emulated plant."""
+        if self._faults.get(plant, ()) != faults:
+            self._faults[plant] = faults
+            self.changed_now()
+
     def plant(self, plant: PlantId) -> PlantState:
         """The present state of one plant."""
-        return self._plants[plant]()
+        state, faults = self._plants[plant](), self._faults.get(plant)
+        return replace(state, faults=faults) if faults else state
 
     def update(self, **parts: Any) -> None:
         """Replace parts of the site's state, by their names in `Snapshot`."""
@@ -48,7 +56,10 @@ class Board:
             self._snapshot,
             seq=self._seq,
             time=self._clock.now(),
-            plants={**self._snapshot.plants, **{p: get() for p, get in self._plants.items()}},
+            plants={
+                **self._snapshot.plants,
+                **{plant: self.plant(plant) for plant in self._plants},
+            },
             engine=self._facts(self._snapshot.engine),
             **parts,
         )

@@ -11,7 +11,8 @@ from typing import Any
 from hil.domain.alarms import AlarmKind
 from hil.domain.commands import Command, CommandKind
 from hil.domain.downsample import Buckets, bucketise
-from hil.domain.errors import HilError, NotFound
+from hil.domain.errors import NotFound
+from hil.domain.faults import Fault, FaultKind
 from hil.domain.plant import PlantId, PlantSpec, Transport
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal, effective_points
 from hil.domain.signals import COLUMNS
@@ -23,6 +24,7 @@ from hil.engine.board import Board
 from hil.engine.cadence import NS_PER_S, Bell
 from hil.engine.commander import Commander
 from hil.engine.day_memory import DayMemory
+from hil.engine.emulator_desk import EmulatorDesk
 from hil.engine.fleet import Fleet, LinkOf
 from hil.engine.guests import LentLink
 from hil.engine.journal import Journal
@@ -39,8 +41,6 @@ log = logging.getLogger(__name__)
 
 # How long an edit waits to be durable before it is answered all the same (an alarm says why).
 DURABLE_WITHIN_S = 1.0
-# What comes before a start may take this long; then the plant is started without it.
-PREPARE_WITHIN_S = 2.0
 # How often the engine says that it is alive: a crash is dated to this.
 ALIVE_NS = 10 * NS_PER_S
 # Rounds of stops at a shutdown: a second one for what came in during the first.
@@ -73,9 +73,7 @@ class Engine:
         self._link_of = link_of
         self._sink = sink
         self._clock = clock
-        self._emulator = emulator
         self._new_id = new_id
-        self._seeded: set[PlantId] = set()
         self._memory = DayMemory()
         self._lateness = Lateness()
         self._ledgers = {spec.id: Ledger() for spec in specs}
@@ -109,6 +107,15 @@ class Engine:
             on_failing=self._teller(AlarmKind.RECORDING_FAILING),
         )
         self._audit = Audit(self._journal, self._board, clock)
+        self._bench = EmulatorDesk(
+            emulator,
+            clock,
+            self._board,
+            self._supervisor,
+            plants=tuple(self._specs),
+            soc_left=self._soc_left,
+            is_local=lambda: self._site.selectors.transport is Transport.LOCAL,
+        )
 
     def _teller(self, kind: AlarmKind) -> Callable[[str | None], None]:
         return lambda detail: self._desk.set(kind, None, detail)
@@ -139,7 +146,7 @@ class Engine:
             schedules=self._schedules,
             site=self._site,
             supervisor=self._supervisor,
-            prepare=self._prepare,
+            prepare=self._bench.prepare,
         )
         self._fleet.build(
             {plant: self._left(plant, crashed=crashed) for plant in self._specs},
@@ -160,6 +167,7 @@ class Engine:
         self._supervisor.start("journal", self._journal.run)
         self._supervisor.start("alive", self._say_alive)
         self._supervisor.start("recorder", self._recorder.run)
+        self._supervisor.start("faults", self._bench.run)
         for plant, loop in self._fleet.loops.items():
             self._supervisor.start(f"plant {plant}", loop.run, loop.after_failure)
         log.info(
@@ -260,34 +268,13 @@ class Engine:
             await bell.wait_until(self._clock.monotonic_ns() + NS_PER_S // 20)
         return command
 
-    def _prepare(self, plant: PlantId, go_on: Callable[[], None]) -> None:
-        """Give an idle emulated plant the state of charge it was left with, then go on."""
-        local = self._site.selectors.transport is Transport.LOCAL
-        if self._emulator is None or not local or plant in self._seeded:
-            return go_on()
-        self._seeded.add(plant)  # from now on the emulated plant itself knows best
-
-        async def seed() -> None:
-            try:
-                async with asyncio.timeout(PREPARE_WITHIN_S):
-                    await self._seed_soc(plant)
-            except TimeoutError:
-                log.warning("plant=%s keeps its state of charge: no answer", plant)
-            except (HilError, OSError) as error:
-                log.warning("plant=%s keeps its state of charge: %s", plant, error)
-            go_on()
-
-        self._supervisor.start(f"prepare {plant}", seed)
-        return None
-
-    async def _seed_soc(self, plant: PlantId) -> None:
-        assert self._emulator is not None
+    async def _soc_left(self, plant: PlantId) -> float:
+        """The state of charge that an idle emulated plant is to take up."""
         soc_pu: float | None = None
         if self._settings.soc_from_recording:
             await self._recorder.flush()
             soc_pu = await self._sink.newest_soc_pu(plant)
-        initial_pu = self._settings.initial_soc_pu
-        await self._emulator.set_soc(plant, initial_pu if soc_pu is None else soc_pu)
+        return self._settings.initial_soc_pu if soc_pu is None else soc_pu
 
     def _transport_refusal(self, transport: Transport) -> str | None:
         missing = [s.name for s in self._specs.values() if transport not in s.endpoints]
@@ -297,6 +284,7 @@ class Engine:
 
     def _publish_site(self) -> None:
         site = self._site
+        self._bench.look_now()
         self._desk.set(AlarmKind.ESTOP, None, f"by {site.estop.by}" if site.estop.active else None)
         self._board.update(
             source=site.selectors.source,
@@ -380,6 +368,16 @@ class Engine:
     def _versioned(self, stored: StoredOverride) -> VersionedOverride:
         is_active = stored.series.at(self._clock.now()) is not None
         return VersionedOverride(stored.series, etag=stored.etag, is_active=is_active)
+
+    async def set_fault(
+        self, plant: PlantId, faults: Sequence[Fault], *, by: str
+    ) -> tuple[Fault, ...]:
+        return await self._bench.set_faults(self._known(plant), faults, by=by)
+
+    async def clear_fault(
+        self, plant: PlantId, kinds: Sequence[FaultKind], *, by: str
+    ) -> tuple[Fault, ...]:
+        return await self._bench.clear_faults(self._known(plant), kinds, by=by)
 
     async def measurements(
         self, plant: PlantId, start: datetime, end: datetime, *, points: int

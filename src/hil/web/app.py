@@ -25,6 +25,7 @@ from hil.web.arguments import (
 from hil.web.assets import Assets, security_headers
 from hil.web.checkup_routes import checkup_routes
 from hil.web.command_routes import command_routes
+from hil.web.fault_routes import fault_routes
 from hil.web.guard import Guard
 from hil.web.history_routes import history_routes
 from hil.web.loading_routes import loading_routes
@@ -83,6 +84,7 @@ def make_app(
         checkup_routes(checkups),  # before the commands, whose path takes any word
         command_routes(engine),
         switch_routes(engine),
+        fault_routes(engine),
         alarm_routes(engine),
     ):
         app.include_router(routes, prefix="/api/v1")

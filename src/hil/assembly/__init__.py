@@ -1,0 +1,1 @@
+"""The composition root: the parts put together, live or in virtual time."""

@@ -1,0 +1,188 @@
+"""A live bench: sockets, files and signals' safe end, in one process and one loop."""
+
+import asyncio
+import gc
+import getpass
+import logging
+import os
+import random
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hil.adapters.data_directory import DataDirectory, listen_tcp
+from hil.adapters.emulator_control import ControlClient, EmulatorControlServer
+from hil.adapters.modbus_server import ModbusServer
+from hil.adapters.shared_link import TcpLinks
+from hil.adapters.sqlite_store import SqliteStore
+from hil.adapters.system_clock import SystemClock
+from hil.assembly.bench import build_engine, checked_specs, emulated_fleet
+from hil.checkup.through_engine import Checkups
+from hil.config.model import Config
+from hil.domain.plant import PlantSpec, Transport
+from hil.engine.engine import Engine
+from hil.engine.supervisor import Supervisor
+from hil.web.app import WebSettings, make_app
+from hil.web.server import Server
+
+log = logging.getLogger(__name__)
+
+STATE_NAME = "hil.sqlite"
+# Open answers have this long to be finished at the end; the server itself drops streams sooner.
+WEB_CLOSES_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Which parts a process runs."""
+
+    engine: bool = True
+    emulation: bool = True
+    web: bool = True
+
+
+class Live:
+    """What `hil run`, `hil engine` and `hil emulate` start, in one process and one loop.
+
+    Args:
+        data_dir: Where the engine keeps its files; one engine a directory.
+    """
+
+    def __init__(self, config: Config, data_dir: Path, parts: Parts) -> None:
+        self._config = config
+        self._data_dir = data_dir
+        self._parts = parts
+        self._clock = SystemClock()
+        self._supervisor = Supervisor(self._clock)
+        self._doors = Supervisor(self._clock)
+        self._stack = AsyncExitStack()
+        self._server: Server | None = None
+        self._web_ended = asyncio.Event()
+        self._unwritten: tuple[str, ...] = ()
+        self.engine: Engine | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        host = self._config.web.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._config.web.port}"
+
+    async def start(self) -> None:
+        """Start the parts, or raise HilError with nothing left running."""
+        specs = checked_specs(self._config)
+        try:
+            directory = self._open_directory() if self._parts.engine else None
+            if self._parts.emulation:
+                await self._start_emulation(specs)
+            if directory is not None:
+                await self._start_engine(specs, directory)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be walked again
+
+    async def stop(self) -> tuple[str, ...]:
+        """Safe-stop the plants, then close everything.
+
+        Returns a sentence for each plant that could not be stopped or recorded to the end.
+        """
+        left: tuple[str, ...] = ()
+        if self.engine is not None:
+            stopped = await self.engine.stop_safely()
+            left = tuple(f"NOT STOPPED: {sentence}" for sentence in stopped)
+        await self._stack.aclose()
+        return left + tuple(f"NOT RECORDED: {sentence}" for sentence in self._unwritten)
+
+    async def _close_engine(self) -> None:
+        assert self.engine is not None
+        self._unwritten = await self.engine.close()
+
+    async def _stop_web(self) -> None:
+        """Let the streams end and the open answers be finished, then drop what is left."""
+        if self._server is not None:
+            self._server.should_exit = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WEB_CLOSES_WITHIN_S):
+                    await self._web_ended.wait()
+        await self._supervisor.stop()
+
+    def _open_directory(self) -> DataDirectory:
+        directory = DataDirectory(self._data_dir)
+        self._stack.callback(directory.close)
+        return directory
+
+    async def _start_emulation(self, specs: tuple[PlantSpec, ...]) -> None:
+        fleet = emulated_fleet(self._config, specs, self._clock)
+        for spec in specs:
+            device = spec.endpoints[Transport.LOCAL].main
+            plant = fleet.plants[spec.id]
+            server = ModbusServer(plant.handle, unit_id=device.unit_id)
+            await server.start(device.host, device.port)
+            self._stack.push_async_callback(server.close)
+            plant.listen(server.knock)
+            self._doors.start(f"door {spec.id}", partial(server.attend, plant.door))
+            log.info("plant=%s emulated on %s:%d", spec.id, device.host, device.port)
+        self._stack.push_async_callback(self._doors.stop)
+        control = EmulatorControlServer(fleet)
+        await control.start(self._config.emulation.control_port)
+        self._stack.push_async_callback(control.close)
+
+    async def _start_engine(self, specs: tuple[PlantSpec, ...], directory: DataDirectory) -> None:
+        config = self._config
+        listeners = [directory.listen()]
+        self._stack.callback(listeners[0].close)
+        if self._parts.web:
+            listeners.append(listen_tcp(config.web.host, config.web.port, what="the page"))
+            self._stack.callback(listeners[1].close)
+        links = TcpLinks(timeout_s=config.timing.modbus_timeout_s)
+        self.engine = build_engine(
+            config,
+            specs,
+            lambda _, __, device: links.link(device),
+            self._clock,
+            directory=directory.path,
+            store=SqliteStore(directory.path / config.recording.directory / STATE_NAME),
+            emulator=ControlClient(config.emulation.control_port),
+            draw=random.SystemRandom(),
+        )
+        self._stack.push_async_callback(self._close_engine)
+        await self.engine.start()
+        app = make_app(
+            self.engine,
+            checkups=Checkups(
+                self.engine, specs, self._clock, within_s=config.timing.modbus_timeout_s
+            ),
+            clock=self._clock,
+            settings=self._web_settings(),
+        )
+
+        async def serve() -> None:
+            # Copies of the sockets, because the server closes its own when it ends.
+            self._server = Server(app)
+            await self._server.serve(sockets=[listener.dup() for listener in listeners])
+            self._web_ended.set()
+
+        self._supervisor.start("web", serve)
+        self._stack.push_async_callback(self._stop_web)
+
+    def _web_settings(self) -> WebSettings:
+        web, site = self._config.web, self._config.site
+        return WebSettings(
+            title=web.brand.title or site.name,
+            zone=ZoneInfo(site.timezone),
+            host=web.host,
+            port=web.port,
+            allowed_hosts=tuple(web.allowed_hosts),
+            os_user=user_name(),
+        )
+
+
+def user_name() -> str:
+    """Who runs this process; its number where it has no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"

@@ -1,0 +1,292 @@
+"""An emulated plant out of order: its faults, the same over the wire and in memory."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from hil.domain.errors import InvalidInput
+from hil.domain.faults import Fault, FaultKind, point_problem
+from hil.domain.modbus_pdu import (
+    ExceptionCode,
+    ReadReply,
+    ReadRequest,
+    ReadWriteRequest,
+    Refusal,
+    Request,
+    Response,
+    Table,
+    WriteReply,
+    WriteRequest,
+)
+from hil.domain.plant import PlantSpec, Transport
+from hil.domain.signals import OptionalPoint, PointName
+from hil.emulation.active_fault import NS_PER_S, ActiveFault
+from hil.emulation.plant import EmulatedPlant, within
+from hil.emulation.reading import READING_FAULTS, SETPOINTS, Readings, later
+from hil.emulation.refusing import refusal_of
+from hil.ports import Answer, Clock, Door, Manner
+
+log = logging.getLogger(__name__)
+
+_ENDS = {
+    FaultKind.RESET: Manner.RESET,
+    FaultKind.DROP: Manner.CLOSE,
+    FaultKind.STALE_ANSWER: Manner.STALE,
+}
+_WIRE = frozenset({*_ENDS, FaultKind.LATE_ANSWER, FaultKind.DELAY, FaultKind.WRONG_UNIT_ID})
+
+
+class FaultyPlant:
+    """Shows faults in front of and inside an emulated plant, at times of the clock.
+
+    Without a fault a request goes straight to the plant. Times that pass between two requests
+    are made up for at the next one, each event at its own time.
+
+    Args:
+        faults: Shown from the start.
+
+    Raises:
+        InvalidInput: One of `faults` names a point that the plant does not have.
+    """
+
+    def __init__(
+        self, plant: EmulatedPlant, spec: PlantSpec, *, clock: Clock, faults: Iterable[Fault] = ()
+    ) -> None:
+        self._plant = plant
+        self._spec = spec
+        self._clock = clock
+        self._map = spec.endpoints[Transport.LOCAL].registers
+        self._readings = Readings(plant, spec)
+        self._active: dict[FaultKind, ActiveFault] = {}
+        self._written_ns = clock.monotonic_ns()
+        self._has_fallen_back = False
+        self._is_cut_off = False
+        self._on_change: list[Callable[[], None]] = []
+        for fault in faults:
+            self.set_fault(fault)
+
+    # Switching -------------------------------------------------------------------------------
+
+    def set_fault(self, fault: Fault) -> None:
+        """Show a fault from now on, in place of another of its kind; raises `InvalidInput`."""
+        names = {point.name for point in self._plant.bank.points if point.is_readable}
+        problem = point_problem(fault, names)
+        if problem is not None:
+            raise InvalidInput(f"plant {self._spec.id}: {fault.kind}: {problem.why}")
+        self.catch_up()
+        now_ns = self._clock.monotonic_ns()
+        self._plant.advance()
+        self._active.pop(fault.kind, None)
+        self._active[fault.kind] = ActiveFault(fault, now_ns)
+        if fault.kind in READING_FAULTS:
+            self._readings.begin(fault.kind)
+        if fault.kind is FaultKind.SOC_JUMP:
+            self._plant.jump_soc(fault.number("soc_pu"))
+        if fault.kind in {FaultKind.REVERT_TIMER, FaultKind.COMM_WATCHDOG}:
+            self._written_ns = now_ns
+            self._has_fallen_back = self._is_cut_off = False
+        self._settle()
+        log.info("plant=%s fault=%s set", self._spec.id, fault)
+        self._tell()
+
+    def clear_fault(self, kind: FaultKind | None) -> None:
+        """End a fault, or all of them; one that is not active is no error."""
+        self.catch_up()
+        for each in list(self._active) if kind is None else [kind]:
+            self._end(each)
+
+    def faults(self) -> tuple[Fault, ...]:
+        """The active faults, the oldest first; `for_s` is what is left of it."""
+        self.catch_up()
+        now_ns = self._clock.monotonic_ns()
+        return tuple(
+            one.fault
+            if one.until_ns is None
+            else replace(one.fault, for_s=(one.until_ns - now_ns) / NS_PER_S)
+            for one in self._active.values()
+        )
+
+    def door(self) -> tuple[Door, float | None]:
+        """How connections are taken, and the seconds until that may change by itself."""
+        self.catch_up()
+        single = self._fault(FaultKind.SINGLE_CONNECTION)
+        silent = self._fault(FaultKind.SILENT_ACCEPT)
+        door = Door(
+            refuses=FaultKind.REFUSE in self._active,
+            places=None if single is None else int(single.number("connections")),
+            hold_s=0.0 if single is None else single.number("hold_s"),
+            silent_s=0.0 if silent is None else silent.maybe("first_s") or 0.0,
+        )
+        ends = [one.until_ns for one in self._active.values() if one.until_ns is not None]
+        if not ends:
+            return door, None
+        return door, max(min(ends) - self._clock.monotonic_ns(), 1) / NS_PER_S
+
+    def listen(self, on_change: Callable[[], None]) -> None:
+        """Call this after every change of the faults."""
+        self._on_change.append(on_change)
+
+    def set_soc(self, soc_pu: float) -> None:
+        """Put the idle plant at another state of charge, as `EmulatedPlant.set_soc`."""
+        self.catch_up()
+        self._plant.set_soc(soc_pu)
+
+    # Answering -------------------------------------------------------------------------------
+
+    def handle(self, request: Request) -> Response | Answer | None:
+        """The device's answer, at the present time of the clock; None: it is silent."""
+        if not self._active:
+            return self._plant.handle(request)
+        self.catch_up()
+        if FaultKind.REFUSE in self._active:
+            return Answer(None, manner=Manner.REFUSE)
+        silent = self._fault(FaultKind.SILENT_ACCEPT)
+        if silent is not None and silent.maybe("first_s") is None:
+            return None
+        response = self._carried_out(request)
+        return response if _WIRE.isdisjoint(self._active) else self._sent(response)
+
+    def _sent(self, response: Response) -> Answer:
+        manner, after_s, unit_id = Manner.IN_TURN, 0.0, None
+        for kind, ending in _ENDS.items():
+            if kind in self._active and self._active[kind].is_due():
+                manner = ending
+                break
+        if (delay := self._fault(FaultKind.DELAY)) is not None:
+            after_s = delay.number("ms") / 1000
+        late = self._active.get(FaultKind.LATE_ANSWER)
+        if late is not None and manner is Manner.IN_TURN and late.is_due():
+            manner, after_s = Manner.LATE, late.fault.number("s")
+        if (wrong := self._fault(FaultKind.WRONG_UNIT_ID)) is not None:
+            unit_id = int(wrong.number("unit_id"))
+        is_end = manner in {Manner.CLOSE, Manner.RESET}
+        return Answer(None if is_end else response, after_s, manner, unit_id)
+
+    def _carried_out(self, request: Request) -> Response:
+        refusal = refusal_of(self._active, request, self._plant.bank.points)
+        if refusal is not None:
+            return refusal
+        match request:
+            case ReadRequest():
+                return self._read(request)
+            case WriteRequest():
+                return self._write(request)
+            case ReadWriteRequest():
+                write = WriteRequest(
+                    Table.HOLDING, request.write_address, request.values, multiple=True
+                )
+                wrote = self._write(write)
+                if isinstance(wrote, Refusal):
+                    return wrote
+                read = ReadRequest(Table.HOLDING, request.read_address, request.read_count)
+                return self._read(read)
+
+    def _read(self, request: ReadRequest) -> Response:
+        response = self._plant.handle(request)
+        if not isinstance(response, ReadReply) or READING_FAULTS.isdisjoint(self._active):
+            return response
+        now_ns = self._clock.monotonic_ns()
+        return self._readings.changed(self._active, request, response, now_ns)
+
+    def _write(self, request: WriteRequest) -> Response:
+        written = [name for name in SETPOINTS if self._is_touched(name, request)]
+        lost = self._active.get(FaultKind.LOST_WRITE)
+        if lost is not None and written and lost.is_due():
+            names = self._plant.bank.writable(request.table, request.address, request.values)
+            return names if isinstance(names, Refusal) else WriteReply()
+        flash = self._active.get(FaultKind.FLASH_LIMITED_WRITES)
+        if flash is not None:
+            if flash.count >= flash.fault.number("writes"):
+                return Refusal(ExceptionCode.SERVER_DEVICE_FAILURE)
+            flash.count += 1
+        response = self._plant.handle(request)
+        if isinstance(response, Refusal):
+            return response
+        self._clamp(written)
+        now_ns = self._clock.monotonic_ns()
+        if written:
+            self._written_ns = now_ns
+            self._has_fallen_back = self._is_cut_off = False
+        lag = self._fault(FaultKind.LAGGING_READBACK)
+        for name in written if lag is not None else ():
+            self._readings.written(name, later(now_ns, lag.number("s")) if lag else now_ns)
+        self._settle()
+        return response
+
+    def _is_touched(self, name: str, request: WriteRequest) -> bool:
+        point = self._map.points[name]
+        end = request.address + len(request.values)
+        return point.table is request.table and point.address < end and request.address < point.end
+
+    def _clamp(self, written: Iterable[str]) -> None:
+        clamp = self._fault(FaultKind.CLAMP)
+        if clamp is None:
+            return
+        for name in written:
+            value = self._plant.bank.value(name)
+            if value is not None:
+                p_kw, q_kvar = within(
+                    self._spec.nameplate, clamp.number("limit_pu"), p_kw=value, q_kvar=value
+                )
+                self._plant.hold(name, p_kw if name == PointName.P_SETPOINT else q_kvar)
+
+    # Time ------------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Let happen what was due until now, each at its time."""
+        now_ns = self._clock.monotonic_ns()
+        while self._active:
+            at_ns, happen = min(self._events(), key=lambda event: event[0], default=(None, None))
+            if at_ns is None or happen is None or at_ns > now_ns:
+                return
+            self._plant.advance(at_ns)
+            happen()
+
+    def _events(self) -> Iterator[tuple[int, Callable[[], None]]]:
+        for kind, one in self._active.items():
+            if one.until_ns is not None:
+                yield one.until_ns, lambda kind=kind: self._end(kind)  # type: ignore[misc]  # bound
+        revert = self._fault(FaultKind.REVERT_TIMER)
+        if revert is not None and not self._has_fallen_back:
+            yield later(self._written_ns, revert.number("s")), self._fall_back
+        watchdog = self._fault(FaultKind.COMM_WATCHDOG)
+        if watchdog is not None and not self._is_cut_off:
+            yield later(self._written_ns, watchdog.number("s")), self._cut_off
+
+    def _fall_back(self) -> None:
+        self._has_fallen_back = True
+        for name in SETPOINTS:
+            self._plant.hold(name, 0.0)
+
+    def _cut_off(self) -> None:
+        self._is_cut_off = True
+        self._settle()
+
+    def _end(self, kind: FaultKind) -> None:
+        if self._active.pop(kind, None) is None:
+            return
+        self._settle()
+        log.info("plant=%s fault=%s ended", self._spec.id, kind)
+        self._tell()
+
+    def _settle(self) -> None:
+        """Make the plant what the active faults say."""
+        derate = self._fault(FaultKind.DERATE)
+        share_pu = None if derate is None else derate.number("limit_pu")
+        if FaultKind.COMM_WATCHDOG in self._active and self._is_cut_off:
+            share_pu = 0.0
+        self._plant.limit(share_pu)
+        trip = self._fault(FaultKind.TRIP)
+        if trip is not None:
+            self._plant.hold(PointName.ENABLE, 0.0)
+        if OptionalPoint.ALARM_WORD in self._map.points:
+            word = 0.0 if trip is None else float(1 << int(trip.number("bit")))
+            self._plant.bank.put(OptionalPoint.ALARM_WORD, word)
+
+    def _fault(self, kind: FaultKind) -> Fault | None:
+        one = self._active.get(kind)
+        return None if one is None else one.fault
+
+    def _tell(self) -> None:
+        for on_change in self._on_change:
+            on_change()
