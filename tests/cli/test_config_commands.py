@@ -184,3 +184,13 @@ def test_nothing_ends_in_a_traceback_unless_asked_for(
     assert "Traceback" not in quiet.err
     if not isinstance(raised, KeyboardInterrupt):
         assert loud.exception is raised
+
+
+def test_check_refuses_what_a_run_would_refuse(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(default_text().replace("  host: 127.0.0.1", "  host: 0.0.0.0", 1))
+
+    result = CliRunner().invoke(hil, ["config", "check", str(path)])
+
+    assert result.exit_code == 2
+    assert "web.host: 0.0.0.0 can be reached from other machines" in result.stderr

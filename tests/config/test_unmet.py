@@ -34,9 +34,9 @@ def test_a_meter_of_its_own_is_not_asked_for_in_vain() -> None:
 
 
 def test_keys_without_effect_are_named() -> None:
-    config = load_text(changed("  resume: hold", "  resume: resume"))
+    config = load_text(changed("  noise: off", "  noise: realistic"))
 
-    assert passed_over(config) == ["startup.resume"]
+    assert passed_over(config) == ["grid.noise"]
 
 
 @pytest.mark.parametrize(

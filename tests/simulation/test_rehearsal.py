@@ -152,6 +152,8 @@ def test_command_writes_recordings_and_a_summary(tmp_path: Path) -> None:
         (["--schedule", "missing.csv"], 1, "cannot read the schedule missing.csv"),
         (["--schedule", "bad.csv"], 2, "line 3: column setpoint"),
         (["--schedule", "steps.csv", "--day", "2026-02-30"], 2, "is no date"),
+        (["--schedule", "steps.csv", "--day", "0001-01-01"], 2, "in the years 1971 to 2199"),
+        (["--schedule", "steps.csv", "--out", "steps.csv/out"], 1, "cannot write to steps.csv/out"),
     ],
 )
 def test_wrong_arguments_are_named(

@@ -9,6 +9,7 @@ import orjson
 from hil.config.load import default_text, example_schedule, find_config, load, load_default
 from hil.config.model import Config
 from hil.config.model_plant import EndpointConfig
+from hil.config.unmet import passed_over, refusals
 from hil.domain.errors import HilError, InvalidInput
 
 CONFIG_NAME = "config.yaml"
@@ -53,6 +54,8 @@ def check(context: click.Context, file: Path | None, as_json: bool) -> None:
     name = "the packaged default" if path is None else str(path)
     try:
         found = load_default() if path is None else load(path)
+        if refused := refusals(found):
+            raise InvalidInput(f"{name} asks for what cannot be done", refused)
     except InvalidInput as wrong:
         if not as_json:
             raise
@@ -60,9 +63,12 @@ def check(context: click.Context, file: Path | None, as_json: bool) -> None:
         context.exit(2)
     if as_json:
         facts = {"ok": True, "file": name, "plants": _plants(found)}
+        facts["without_effect"] = passed_over(found)
         click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
         return
     click.echo(f"OK: {name}")
+    for key in passed_over(found):
+        click.echo(f"  {key} has no effect in this version")
     for plant in _plants(found):
         ends = [f"{key} {plant[key]}" for key in ("local", "remote") if plant[key]]
         click.echo(f"  {plant['id']} · {plant['name']} · {plant['kind']} · {' · '.join(ends)}")

@@ -22,6 +22,9 @@ from hil.domain.schedule import Schedule
 from hil.domain.schedule_csv import parse_schedule_csv
 from hil.domain.site_day import day_range, site_day
 
+# The years that schedules may lie in, too.
+YEARS = (1971, 2199)
+
 
 @click.command("simulate")
 @click.option(
@@ -62,8 +65,7 @@ def simulate_command(
     first = site_day(now, zone) if day is None else _parse_day(day)
     plans = _read_schedules(schedules, config, zone, first)
     folder = out or Path(f"simulation-{first:%Y-%m-%d}")
-    if folder.exists() and any(folder.iterdir()):
-        raise InvalidInput(f"{folder} is not empty; choose another folder with --out")
+    _make_folder(folder)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     started = time.perf_counter()  # noqa: TID251 - the speed that is shown to the person
@@ -90,9 +92,25 @@ def simulate_command(
 
 def _parse_day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise InvalidInput(f"--day {text!r} is no date; write it as YYYY-MM-DD") from error
+    if not YEARS[0] <= day.year <= YEARS[1]:
+        raise InvalidInput(f"--day {text} must lie in the years {YEARS[0]} to {YEARS[1]}")
+    return day
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the empty folder for the results now, not after the work."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise InvalidInput(f"{folder} is not empty; choose another folder with --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "summary.json").touch()
+    except OSError as error:
+        raise HilError(
+            f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
+        ) from error
 
 
 def _read_schedules(

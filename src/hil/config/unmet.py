@@ -32,7 +32,6 @@ def passed_over(config: Config) -> list[str]:
     """Keys that are set and have no effect yet."""
     asked = {
         "schedule_api": config.schedule_api is not None,
-        "startup.resume": config.startup.resume != "hold",
         "grid.noise": config.grid.noise != "off",
         "grid.playback_file": config.grid.playback_file is not None,
     }
