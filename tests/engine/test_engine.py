@@ -301,3 +301,19 @@ async def test_owner_that_fails_leaves_its_plant_stopped_and_the_engine_running(
         assert rig.plants[LIB].p_kw() == 0
         assert rig.plants[LIB].values[ENABLE] == 0
         assert rig.state(VRFB).phase is Phase.RUNNING
+
+
+async def test_five_plants_that_do_not_answer_leave_fifteen_on_time() -> None:
+    async with running(*(f"plant_{k}" for k in range(20))) as rig:
+        plants = list(rig.plants)
+        for plant in plants[:5]:
+            rig.plants[plant].silent = True
+        for plant in plants[5:]:
+            await rig.plan(100.0, plant)
+        await rig.carry_out(CommandKind.FLEET_START, None)
+        await rig.wait(300)
+
+        assert {rig.state(plant).link.status for plant in plants[:5]} == {LinkStatus.TIMEOUT}
+        assert {rig.plants[plant].p_kw() for plant in plants[5:]} == {100.0}
+        facts = rig.engine.snapshot().engine
+        assert (facts.missed_steps, facts.dispatch_lateness_ms.max) == (0, 0.0)
