@@ -194,7 +194,7 @@ def fault_list() -> str:
 
 def _param(param: Param) -> str:
     default = "null" if param.default is None else param.default
-    bounds = f", {param.low:,g} to {param.high:,g}" if param.high else ""
+    bounds = f", {param.low:,.10g} to {param.high:,.10g}" if param.high else ""
     unit = f" {param.unit}" if param.unit else ""
     return f"`{param.name}` ({default}{unit}{bounds}): {param.meaning}"
 

@@ -329,3 +329,33 @@ def test_fault_of_a_point_that_is_not_there_is_refused() -> None:
     with pytest.raises(InvalidInput, match="no point p_mid"):
         at.show("scale_error", point="p_mid")
     assert at.faulty.faults() == ()
+
+
+def test_highest_bit_of_a_signed_alarm_word_is_that_bit_alone() -> None:
+    word = replace(point("p_poi"), name="alarm_word", address=400, unit="raw", scale=1.0)
+    at = running(points=[*LIB_POINTS, word])
+    at.show("trip", bit=15)
+
+    assert at.faulty.handle(ReadRequest(HOLDING, 400, 1)) == ReadReply((0x8000,))
+
+
+def test_alarm_word_of_another_device_is_left_alone() -> None:
+    word = replace(point("p_poi"), name="alarm_word", address=400, unit="raw", device="meter")
+    at = running(points=[*LIB_POINTS, word])
+    at.show("trip")
+
+    assert at.read("enable") == 0
+
+
+def test_two_faults_end_each_at_its_own_time() -> None:
+    at = running()
+    at.show("derate", limit_pu=0.05, for_s=20)
+    at.show("trip", for_s=10)
+    at.clock.wait(10)
+    at.write(enable=1.0)
+    at.clock.wait(5)
+    assert at.read("p_battery") == 50.0
+
+    at.clock.wait(5)
+    at.clock.wait(5)
+    assert at.read("p_battery") == 100.0

@@ -279,9 +279,11 @@ class FaultyPlant:
         trip = self._fault(FaultKind.TRIP)
         if trip is not None:
             self._plant.hold(PointName.ENABLE, 0.0)
-        if OptionalPoint.ALARM_WORD in self._map.points:
+        if any(point.name == OptionalPoint.ALARM_WORD for point in self._plant.bank.points):
+            low, high = self._map.span(OptionalPoint.ALARM_WORD)
             word = 0.0 if trip is None else float(1 << int(trip.number("bit")))
-            self._plant.bank.put(OptionalPoint.ALARM_WORD, word)
+            # The highest bit of a signed word is its lowest number.
+            self._plant.bank.put(OptionalPoint.ALARM_WORD, word if word <= high else low)
 
     def _fault(self, kind: FaultKind) -> Fault | None:
         one = self._active.get(kind)
