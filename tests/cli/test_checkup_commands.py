@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from engine_script import EngineScript
+from hil.adapters.data_directory import DataDirectory
 from hil.adapters.modbus_server import Handler, ModbusServer
 from hil.config.load import default_text
 from live_bench import free_port, make_bench
@@ -135,6 +136,20 @@ def test_smoke_goes_through_an_engine_on_that_transport(
     assert engine.seen[-2].body == {"write_zero": True, "trace": True}
     assert over.code == 1
     assert "stop the engine first" in over.err
+
+
+def test_smoke_keeps_off_the_plants_of_an_engine_that_does_not_answer(
+    lib_port: int, shell: Shell, data_dir: Path
+) -> None:
+    directory = DataDirectory(data_dir)
+    try:
+        ran = shell("smoke", "lib", "--write-zero")
+    finally:
+        directory.close()
+
+    assert ran.code == 1
+    assert ran.out == ""
+    assert ran.err
 
 
 def test_register_read_shows_hex_words_and_value(engine: EngineScript, shell: Shell) -> None:

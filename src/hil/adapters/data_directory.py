@@ -69,6 +69,21 @@ class DataDirectory:
         os.close(self._lock)
 
 
+def is_taken(path: Path) -> bool:
+    """Whether an engine has this data directory, whoever runs it."""
+    try:
+        lock = os.open(path / LOCK_NAME, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def listen_tcp(host: str, port: int, *, what: str) -> socket.socket:
     """Listen on a TCP address; `what` names its use in the error of a port that is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.live import Live
 
+from hil.adapters.data_directory import is_taken
 from hil.adapters.engine_answer import NoAnswer, read_readings, read_smoke
 from hil.adapters.engine_client import EngineClient, Lost, Patience
 from hil.adapters.modbus_client import TcpLink
@@ -126,6 +127,8 @@ def _engine_on(data_dir: Path, transport: Transport) -> EngineClient | None:
             data_dir, {}, patience=Patience(answer_s=ENGINE_ANSWERS_WITHIN_S)
         )
     except NoAnswer:
+        if is_taken(data_dir):
+            raise  # an engine that cannot be asked: its plants are not to be asked twice
         return None
     with ExitStack() as stack:
         stack.enter_context(client)
