@@ -236,7 +236,7 @@ def test_hours_form_counts_from_the_start_and_ends() -> None:
     )
 
     times = (START, START + timedelta(seconds=30), START + timedelta(hours=2.5))
-    assert got == ScheduleUpdate(q=Series(times, (10.0, 20.5, None)))
+    assert got == ScheduleUpdate(q=Series(times, (10.0, 20.5, None)), is_relative=True)
 
 
 def test_hours_form_counts_elapsed_time_over_a_clock_change() -> None:

@@ -24,10 +24,14 @@ MAX_OFFSET = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleUpdate:
-    """What a file says; a signal that it does not speak of is None and keeps its points."""
+    """What a file says; a signal that it does not speak of is None and keeps its points.
+
+    `is_relative`: the file counts from a start, and sets the signal that is given beside it.
+    """
 
     p: Series | None = None
     q: Series | None = None
+    is_relative: bool = False
 
     def applied_to(self, schedule: Schedule) -> Schedule:
         """The schedule with the signals of this file in place of its own."""
@@ -342,7 +346,9 @@ def _update(table: _Table, rows: list[_Row], signal: Signal) -> ScheduleUpdate:
     series = [Series(times, values) for values in zip(*(row.values for row in rows), strict=True)]
     if _Column.SETPOINT in table.columns:
         (only,) = series
-        return ScheduleUpdate(p=only) if signal is Signal.P else ScheduleUpdate(q=only)
+        if signal is Signal.P:
+            return ScheduleUpdate(p=only, is_relative=True)
+        return ScheduleUpdate(q=only, is_relative=True)
     names = [column for column in (_Column.P, _Column.Q) if column in table.columns]
     by_column = dict(zip(names, series, strict=True))
     return ScheduleUpdate(p=by_column.get(_Column.P), q=by_column.get(_Column.Q))

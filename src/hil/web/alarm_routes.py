@@ -14,7 +14,7 @@ def alarm_routes(engine: EngineApi) -> APIRouter:
     """The routes below `/api/v1/alarms`."""
     routes = APIRouter(prefix="/alarms", tags=["alarms"])
 
-    @routes.get("", response_model=list[Alarm])
+    @routes.get("", response_model=list[Alarm], responses=problem_docs(422))
     async def alarms() -> Response:
         """Every alarm that is active or not acknowledged."""
         return json_response(engine.snapshot().alarms)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 from starlette.requests import Request
@@ -30,6 +30,7 @@ from hil.web.guard import Guard
 from hil.web.history_routes import history_routes
 from hil.web.loading_routes import loading_routes
 from hil.web.override_routes import override_routes
+from hil.web.parameters import known_parameters
 from hil.web.problem import ProblemBody, add_problem_handlers
 from hil.web.read_routes import read_routes
 from hil.web.schedule_routes import schedule_routes
@@ -87,7 +88,7 @@ def make_app(
         fault_routes(engine),
         alarm_routes(engine),
     ):
-        app.include_router(routes, prefix="/api/v1")
+        app.include_router(routes, prefix="/api/v1", dependencies=[Depends(known_parameters)])
     _add_pages(app, Assets(title=settings.title))
     app.add_middleware(Guard, settings=settings, headers=headers)
     return app

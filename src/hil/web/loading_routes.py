@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from hil.domain.errors import InvalidInput
 from hil.domain.plant import PlantId
 from hil.domain.schedule import Signal
 from hil.domain.schedule_csv import parse_schedule_csv
@@ -46,14 +47,23 @@ def loading_routes(engine: EngineApi, settings: WebSettings) -> APIRouter:
         plant: str,
         by: Caller,
         start: Annotated[Instant | None, Query(description="Of a file with hours.")] = None,
-        signal: Annotated[Signal, Query(description="Of a file with hours.")] = Signal.P,
+        signal: Annotated[
+            Signal | None, Query(description="Of a file with hours; p by default.")
+        ] = None,
     ) -> Response:
         """Load a CSV; a file of one signal keeps the other. A bad row refuses the whole file."""
         engine.manual_schedule(PlantId(plant))  # a wrong plant is said before a body is read
         data = await read_csv(request)
         update = await off_loop(
-            lambda: parse_schedule_csv(data, zone=settings.zone, start=start, signal=signal)
+            lambda: parse_schedule_csv(
+                data, zone=settings.zone, start=start, signal=signal or Signal.P
+            )
         )
+        if not update.is_relative and (start or signal):
+            raise InvalidInput(
+                "The file has its own times and signals: leave out start and signal, which belong"
+                " to a file with hours, minutes and seconds."
+            )
         # The engine replaces it before its first wait: what is read here is what is replaced.
         schedule = update.applied_to(engine.manual_schedule(PlantId(plant)).schedule)
         return await replace_manual(engine, request, PlantId(plant), schedule, by=by)
