@@ -345,3 +345,23 @@ def test_any_bytes_give_a_schedule_or_a_named_refusal(data: bytes) -> None:
     for prefix in (b"", b"time;p_kw\n", b"hours,minutes,seconds,setpoint\n"):
         with contextlib.suppress(InvalidInput):
             parse_schedule_csv(prefix + data, zone=MADRID, start=START)
+
+
+def test_power_has_a_bound_far_beyond_any_plant() -> None:
+    _, problems = refused("time,p_kw\n2026-06-01T12:00,1e7\n2026-06-01T13:00,-1e300\n")
+    _, offsets = refused("hours,minutes,seconds,setpoint\n0,0,0,10000001\n", start=START)
+
+    assert problems == [(3, "column p_kw", "-1e+300 is not from -10000000 to 10000000")]
+    assert offsets == [(2, "column setpoint", "10000001 is not from -10000000 to 10000000")]
+
+
+def test_day_first_and_month_first_in_one_file_are_refused() -> None:
+    times = ("01/01/2026 12:00", "12/25/2026 12:00", "2027-01-01T12:00", "13/01/2027 12:00")
+    _, [problem] = refused("time,p_kw\n" + "".join(f"{time},1\n" for time in times))
+
+    assert problem == (
+        5,
+        "column time",
+        "'13/01/2027 12:00' has the day first, line 3 has the month first;"
+        " write dates such as 2026-10-25",
+    )

@@ -104,6 +104,47 @@ async def test_two_files_or_too_much_are_refused() -> None:
     assert (two.status_code, much.status_code, plain.status_code) == (422, 413, 413)
 
 
+async def test_what_dispatch_will_limit_is_said_beside_what_was_loaded() -> None:
+    rows = b"time,p_kw\n2026-01-15T12:00Z,1500\n2026-01-15T13:00Z,-1001\n2026-01-15T14:00Z,9\n"
+    async with client_of(FakeEngine()) as client:
+        beyond = await client.post(CSV, content=rows, headers=TEXT)
+        inside = await client.post(CSV, content=ROWS, headers=TEXT)
+
+    [note] = beyond.json()["notes"]
+    assert note == (
+        "2 setpoints of active power beyond the nameplate, -1000 to 1000 kW (up to 1500):"
+        " dispatch limits them."
+    )
+    assert inside.json()["notes"] == []
+
+
+@pytest.mark.parametrize("value", ["1e300", "-10000001"])
+async def test_a_power_without_sense_is_refused_in_every_form(value: str) -> None:
+    plant = "/api/v1/plants/lib"
+    point = '{"time": "2026-01-15T12:00:00Z", "KEY": VALUE}'.replace("VALUE", value)
+    kind = {"Content-Type": "application/json"}
+    async with client_of(FakeEngine()) as client:
+        csv = await client.post(
+            CSV, content=f"time,p_kw,q_kvar\n2026-01-15T12:00Z,0,{value}\n", headers=TEXT
+        )
+        manual = await client.put(
+            f"{plant}/schedules/manual",
+            content=f'{{"points": [{point.replace("KEY", "q_kvar")}]}}',
+            headers=kind,
+        )
+        override = await client.put(
+            f"{plant}/overrides/p",
+            content=f'{{"points": [{point.replace("KEY", "value")}]}}',
+            headers=kind,
+        )
+
+    wrong = [reply.json()["problems"][0] for reply in (csv, manual, override)]
+    assert [reply.status_code for reply in (csv, manual, override)] == [422] * 3
+    places = ["column q_kvar", "points.0.q_kvar", "points.0.value"]
+    assert [problem["where"] for problem in wrong] == places
+    assert wrong[0]["line"] == 2
+
+
 async def test_an_edit_meanwhile_refuses_the_file() -> None:
     async with client_of(FakeEngine()) as client:
         reply = await client.post(CSV, content=ROWS, headers={**TEXT, "If-Match": '"v7"'})

@@ -9,6 +9,9 @@ from enum import StrEnum
 from hil.domain.plant import Source
 from hil.domain.snapshot import Origin
 
+# 10 GW or Gvar: beyond any plant, so that more is a slip of the pen; sums of squares stay finite.
+MAX_POWER = 1e7
+
 
 class Signal(StrEnum):
     """The two signals of a setpoint: active and reactive power."""

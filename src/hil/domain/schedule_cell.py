@@ -70,14 +70,26 @@ class NumberCells:
 
 
 class TimeCells:
-    """Reads the times of one file: with an offset as they stand, without one as site time."""
+    """Reads the times of one file: with an offset as they stand, without one as site time.
+
+    Dates that start with day or month must do so in one order throughout the file.
+    """
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
+        self._order = ""
+        self._order_line = 0
 
-    def value(self, cell: str) -> datetime:
-        """The aware UTC instant in a cell; raises `CellError`."""
-        iso = _iso(cell)
+    def value(self, cell: str, *, line: int) -> datetime:
+        """The aware UTC instant in a cell of that line; raises `CellError`."""
+        iso, order = _iso(cell)
+        if order and order != self._order:
+            if self._order:
+                raise CellError(
+                    f"{_shown(cell)} has the {order} first, line {self._order_line} has the"
+                    f" {self._order} first; write dates such as 2026-10-25"
+                )
+            self._order, self._order_line = order, line
         try:
             at = datetime.fromisoformat(iso)
         except ValueError as error:
@@ -92,11 +104,11 @@ class TimeCells:
             raise CellError(str(error)) from None
 
 
-def _iso(cell: str) -> str:
-    """The cell as an ISO time; a date that starts with day or month only when it is clear."""
+def _iso(cell: str) -> tuple[str, str]:
+    """The cell as an ISO time, and what its date starts with when it shows: day, month or ""."""
     match = _ISO.fullmatch(cell)
     if match is not None:
-        return f"{match['date']}T{_clock(match)}"
+        return f"{match['date']}T{_clock(match)}", ""
     match = _YEAR_LAST.fullmatch(cell)
     if match is None:
         raise CellError(
@@ -109,7 +121,9 @@ def _iso(cell: str) -> str:
     month_first = f"{year}-{first:02d}-{second:02d}"
     if first <= 12 and second <= 12 and first != second:
         raise CellError(f"{_shown(cell)} may be {day_first} or {month_first}; write which")
-    return f"{month_first if second > 12 else day_first}T{_clock(match)}"
+    if second > 12:
+        return f"{month_first}T{_clock(match)}", "month"
+    return f"{day_first}T{_clock(match)}", "day" if first > 12 else ""
 
 
 def _clock(match: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ from hil.domain.schedule import Schedule, Signal
 
 # The unit of each signal's values.
 UNITS = {Signal.P: "kW", Signal.Q: "kvar"}
+_NAMES = {Signal.P: "active", Signal.Q: "reactive"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +40,20 @@ def beyond_nameplate(schedule: Schedule, nameplate: Nameplate) -> tuple[Beyond, 
             if value is not None and not least <= value <= most
         ]
     return tuple(sorted(found, key=lambda one: (one.time, one.signal)))
+
+
+def nameplate_notes(schedule: Schedule, nameplate: Nameplate) -> tuple[str, ...]:
+    """A sentence for each signal that asks for more than the nameplate; dispatch limits it."""
+    beyond = beyond_nameplate(schedule, nameplate)
+    notes = []
+    for signal in Signal:
+        found = [one for one in beyond if one.signal is signal]
+        if not found:
+            continue
+        most = max(found, key=lambda one: abs(one.asked))
+        count = "1 setpoint" if len(found) == 1 else f"{len(found)} setpoints"
+        notes.append(
+            f"{count} of {_NAMES[signal]} power beyond the nameplate, {most.least:g} to"
+            f" {most.most:g} {UNITS[signal]} (up to {most.asked:g}): dispatch limits them."
+        )
+    return tuple(notes)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from hil.domain.errors import InvalidInput, Problem
-from hil.domain.schedule import Schedule, Series, Signal
+from hil.domain.schedule import MAX_POWER, Schedule, Series, Signal
 from hil.domain.schedule_cell import CellError, NumberCells, TimeCells
 
 # Enough for MAX_ROWS with every cell written out; more is not a schedule.
@@ -264,6 +264,14 @@ class _Reader:
             self.wrong(row, column, str(error))
             return None
 
+    def power(self, row: _Line, column: _Column) -> float | None:
+        """The kW or kvar in a cell; None after noting what is wrong."""
+        number = self.number(row, column)
+        if number is None or abs(number) <= MAX_POWER:
+            return number
+        self.wrong(row, column, f"{number:.10g} is not from {-MAX_POWER:.0f} to {MAX_POWER:.0f}")
+        return None
+
     def wrong(self, row: _Line, column: _Column, why: str) -> None:
         self._problems.append(Problem(where=self._table.name(column), why=why, line=row.number))
 
@@ -278,10 +286,10 @@ def _time_rows(table: _Table, zone: ZoneInfo, problems: list[Problem]) -> list[_
             continue
         at: datetime | None = None
         try:
-            at = times.value(reader.cell(row, _Column.TIME))
+            at = times.value(reader.cell(row, _Column.TIME), line=row.number)
         except CellError as error:
             reader.wrong(row, _Column.TIME, str(error))
-        values = tuple([reader.number(row, column) for column in signals])
+        values = tuple([reader.power(row, column) for column in signals])
         if at is not None:
             rows.append(_Row(row.number, at, values))
     return rows
@@ -295,7 +303,7 @@ def _hours_rows(table: _Table, start: datetime, problems: list[Problem]) -> list
             continue
         offsets = [_offset(reader, row, column) for column in _UNITS]
         is_end = reader.cell(row, _Column.SETPOINT).casefold() == _END
-        value = None if is_end else reader.number(row, _Column.SETPOINT)
+        value = None if is_end else reader.power(row, _Column.SETPOINT)
         known = [offset for offset in offsets if offset is not None]
         if len(known) == len(offsets):
             rows.append(_Row(row.number, start + sum(known, timedelta()), (value,), is_end))

@@ -11,13 +11,11 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from hil.domain.errors import InvalidInput, Problem
 from hil.domain.plant import PlantId, Source, Transport
-from hil.domain.schedule import Schedule, SchedulePoint, Series
+from hil.domain.schedule import MAX_POWER, Schedule, SchedulePoint, Series
 from hil.web.guard import CALLER
 from hil.web.problem import Refused
 from hil.web.stream import Selection
 
-# Far beyond any plant, and small enough that sums of squares stay finite.
-MAX_POWER = 1e9
 # Instants outside are mistakes, and near the ends of the calendar their arithmetic overflows.
 YEARS = range(1970, 2201)
 # A leap year; more is asked for in parts.
@@ -206,6 +204,20 @@ class ManualSchedule:
         if points and points[-1].p_kw is None and points[-1].q_kvar is None:
             return cls(points=points[:-1], end=points[-1].time)
         return cls(points=points, end=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSchedule:
+    """A manual schedule as it is after loading; `notes` are sentences on what was loaded."""
+
+    points: tuple[SchedulePoint, ...]
+    end: datetime | None
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, schedule: ManualSchedule, notes: tuple[str, ...]) -> "LoadedSchedule":
+        """The schedule with these notes."""
+        return cls(points=schedule.points, end=schedule.end, notes=notes)
 
 
 async def caller(request: Request) -> str:

@@ -6,7 +6,14 @@ from hil.domain.plant import PlantId
 from hil.domain.schedule import Schedule
 from hil.ports import EngineApi
 from hil.web.answer import json_response
-from hil.web.arguments import MANUAL_BODY, Caller, ManualSchedule, if_match, schedule_of
+from hil.web.arguments import (
+    MANUAL_BODY,
+    Caller,
+    LoadedSchedule,
+    ManualSchedule,
+    if_match,
+    schedule_of,
+)
 from hil.web.body import json_docs, read_json
 from hil.web.problem import problem_docs
 
@@ -47,9 +54,21 @@ def schedule_routes(engine: EngineApi) -> APIRouter:
 
 
 async def replace_manual(
-    engine: EngineApi, request: Request, plant: PlantId, schedule: Schedule, *, by: str
+    engine: EngineApi,
+    request: Request,
+    plant: PlantId,
+    schedule: Schedule,
+    *,
+    by: str,
+    notes: tuple[str, ...] | None = None,
 ) -> Response:
-    """Put the schedule in force and show it; raises `EditConflict` when If-Match says so."""
+    """Put the schedule in force and show it; raises `EditConflict` when If-Match says so.
+
+    Args:
+        notes: What the answer says of a schedule that was loaded; None is an answer without notes.
+    """
     wanted = if_match(request, engine.manual_schedule(plant).etag)
     present = await engine.put_manual_schedule(plant, schedule, by=by, if_match=wanted)
-    return json_response(ManualSchedule.of(present.schedule), headers={"ETag": f'"{present.etag}"'})
+    shown = ManualSchedule.of(present.schedule)
+    answer = shown if notes is None else LoadedSchedule.of(shown, notes)
+    return json_response(answer, headers={"ETag": f'"{present.etag}"'})

@@ -20,6 +20,7 @@ const HOURS_FORM = /^\uFEFF?[^\r\n]*\bhours\b/i;
  * @property {"busy" | "asking" | "loaded" | "refused"} is
  * @property {string} text
  * @property {import("./api.js").RowProblem[]} [problems]
+ * @property {string[]} [notes] on what was loaded
  * @property {File} [file]
  */
 
@@ -36,7 +37,7 @@ export function Upload({ plant, name }) {
       body: file,
     });
     outcome.value = answer.ok
-      ? { is: "loaded", text: `Loaded ${file.name}: ${extent(answer.value)}` }
+      ? { is: "loaded", text: `Loaded ${file.name}: ${extent(answer.value)}`, notes: answer.value.notes }
       : { is: "refused", text: `${file.name} was not loaded: ${answer.detail}`, problems: answer.problems };
   };
   const choose = async (/** @type {any} */ event) => {
@@ -71,11 +72,12 @@ function extent({ points, end }) {
  *   load: (file: File, query: URLSearchParams) => Promise<void> }} props
  */
 function Result({ outcome, load, close }) {
-  const { is, text, problems = [], file } = outcome;
+  const { is, text, problems = [], notes = [], file } = outcome;
   const isWrong = is === "refused";
   return html`
     <div class="outcome ${isWrong ? "wrong" : ""}" data-testid="upload-result" data-outcome=${is}>
       <p role="status">${isWrong && html`<${Icon} name="alert" />`} ${text}</p>
+      ${notes.map((note) => html`<p class="note" data-testid="upload-note">${note}</p>`)}
       ${problems.length > 0 && html`<${Rows} problems=${problems} />`}
       ${is === "asking" && file && html`<${Start} load=${(/** @type {URLSearchParams} */ query) => load(file, query)} />`}
       ${is !== "busy" && html`
