@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.adapters.csv_recordings import CsvRecordings, number_text
+from hil.adapters.csv_recordings import CsvRecordings
 from hil.domain.plant import PlantId
+from hil.domain.recording_file import number_text
 from hil.domain.signals import Row
 from hil.ports import RowSink
 

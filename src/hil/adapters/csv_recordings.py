@@ -2,13 +2,11 @@
 
 import asyncio
 import logging
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
@@ -16,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from hil.adapters.row_file import RowFile, lines_backwards
 from hil.domain.plant import PlantId
+from hil.domain.recording_file import SOC, TIMESTAMP, file_name, number_text
 from hil.domain.signals import COLUMNS, Row
 from hil.domain.site_day import LocalText, day_name, site_day
 
@@ -23,11 +22,6 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 log = logging.getLogger(__name__)
-
-TIMESTAMP = "timestamp"
-SOC = "soc_pu"
-# Numbers are written to the nano of their unit; what is beyond is noise of binary fractions.
-DECIMALS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +87,7 @@ class CsvRecordings:
 
     def file_name(self, plant: PlantId, at: datetime) -> str:
         """The name of the file that a row of this instant belongs to."""
-        return _file_name(day_name(site_day(at, self._zone)), plant)
+        return file_name(day_name(site_day(at, self._zone)), plant)
 
     async def newest_soc_pu(self, plant: PlantId) -> float | None:
         """The last recorded state of charge of the plant; None when there is none."""
@@ -128,7 +122,7 @@ class CsvRecordings:
                 new.append(row)
         for day, group in groupby(new, key=lambda row: self._text.day_name(row.at)):
             todays = list(group)
-            file = self._file(plant, _file_name(day, plant))
+            file = self._file(plant, file_name(day, plant))
             file.append(self._lines(plant, todays, file))
             for row in todays:
                 self._newest[plant] = self._newest[plant].after(row)
@@ -213,22 +207,6 @@ class CsvRecordings:
         for file in self._files.values():
             file.close()
         self._files.clear()
-
-
-def _file_name(day: str, plant: PlantId) -> str:
-    return f"{day}_{plant}.csv"
-
-
-# Registers repeat themselves: a setpoint holds for minutes, a power for as long.
-@lru_cache(maxsize=4096)
-def number_text(value: float | None) -> str:
-    """The shortest decimal, without a point where it is whole; empty for what is not known."""
-    if value is None or not math.isfinite(value):
-        return ""
-    text = repr(round(value, DECIMALS) + 0.0)
-    if "e" in text:
-        text = f"{value:.{DECIMALS}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _last_soc_pu(path: Path) -> float | None:
