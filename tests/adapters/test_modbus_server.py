@@ -230,7 +230,7 @@ async def test_the_newest_connection_beyond_the_bound_is_closed() -> None:
 async def test_a_port_in_use_is_named_with_what_to_do() -> None:
     async with serving(Bank()) as port:
         second = ModbusServer(Bank().handle, unit_id=1)
-        with pytest.raises(HilError, match=rf"127\.0\.0\.1:{port}: another program uses the port"):
+        with pytest.raises(HilError, match=rf"127\.0\.0\.1:{port}: address already in use; stop"):
             await second.start("127.0.0.1", port)
         await second.close()
 

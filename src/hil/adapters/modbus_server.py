@@ -136,7 +136,7 @@ def _why(error: OSError) -> str:
     # Where no address of the host can be bound, asyncio tells so without an error number.
     match error.errno:
         case errno.EADDRINUSE:
-            return "another program uses the port; stop it, or configure another port"
+            return "address already in use; stop the program that has it, or configure another port"
         case errno.EADDRNOTAVAIL | None:
             return "this machine does not have the address; configure one that it has"
         case errno.EACCES:
