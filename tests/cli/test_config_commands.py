@@ -74,20 +74,16 @@ def test_check_says_what_there_is(run: type[Run]) -> None:
         "OK: the packaged default\n"
         "  lib · LIB · lithium_ion · local 127.0.0.1:5020\n"
         "  vrfb · VRFB · vanadium_redox_flow · local 127.0.0.1:5021\n"
-        "  note: recording.compression has no effect in this version\n"
-        "  note: logging.directory has no effect in this version\n"
-        "  note: logging.retention_days has no effect in this version\n"
-        "  note: logging.max_total_mb has no effect in this version\n"
     )
 
 
 def test_check_refuses_what_run_refuses_and_notes_what_has_no_effect(run: type[Run]) -> None:
     text = default_text()
     Path("open.yaml").write_text(text.replace("  host: 127.0.0.1", "  host: 0.0.0.0", 1))
-    Path("resume.yaml").write_text(text.replace("  resume: hold", "  resume: resume", 1))
+    Path("noisy.yaml").write_text(text.replace("  noise: off", "  noise: realistic", 1))
     line = text.splitlines().index("web:") + 2
 
-    refused, noted = run("config", "check", "open.yaml"), run("config", "check", "resume.yaml")
+    refused, noted = run("config", "check", "open.yaml"), run("config", "check", "noisy.yaml")
     as_json = run("config", "check", "open.yaml", "--json")
 
     assert (refused.code, refused.out, as_json.code) == (2, "", 2)
@@ -96,7 +92,7 @@ def test_check_refuses_what_run_refuses_and_notes_what_has_no_effect(run: type[R
     )
     assert json.loads(as_json.out)["problems"][0]["line"] == line
     assert noted.code == 0
-    assert "  note: startup.resume has no effect in this version\n" in noted.out
+    assert "  note: grid.noise has no effect in this version\n" in noted.out
 
 
 def test_check_names_every_problem_and_exits_with_2(run: type[Run]) -> None:

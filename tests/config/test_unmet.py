@@ -3,7 +3,7 @@
 import pytest
 
 from hil.config.load import default_text, load_text
-from hil.config.unmet import is_loopback, passed_over, refusals, without_effect_by_default
+from hil.config.unmet import is_loopback, passed_over, refusals
 
 
 def changed(old: str, new: str) -> str:
@@ -53,13 +53,3 @@ def test_keys_without_effect_are_named() -> None:
 )
 def test_loopback_is_this_machine_alone(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
-
-
-def test_defaults_without_effect_are_known_but_no_reason_to_warn() -> None:
-    off = load_text(
-        changed("    enabled: true\n    max_gap_s", "    enabled: false\n    max_gap_s")
-    )
-
-    assert "recording.compression" in without_effect_by_default(load_text(default_text()))
-    assert "recording.compression" not in without_effect_by_default(off)
-    assert "logging.directory" in without_effect_by_default(off)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hil.assembly import rehearsal
+from hil.assembly.rehearsal import rehearsal
 from hil.cli.main import hil
 from hil.config.load import load_default
 from hil.config.model import Config
@@ -93,7 +93,7 @@ import sys
 from datetime import date
 from pathlib import Path
 from test_rehearsal import coarse
-from hil.assembly import rehearsal
+from hil.assembly.rehearsal import rehearsal
 from hil.domain.schedule_random import random_schedule
 from datetime import datetime, UTC
 from hil.config.values import plant_specs

@@ -16,7 +16,7 @@ from hil.config.load import (
 )
 from hil.config.model import Config
 from hil.config.model_plant import EndpointConfig
-from hil.config.unmet import passed_over, refusals, without_effect_by_default
+from hil.config.unmet import passed_over, refusals
 from hil.domain.errors import HilError, InvalidInput
 
 CONFIG_NAME = "config.yaml"
@@ -70,7 +70,7 @@ def check(context: click.Context, file: Path | None, as_json: bool) -> None:
             raise
         click.echo(orjson.dumps(_problems(name, wrong), option=orjson.OPT_INDENT_2))
         context.exit(2)
-    notes = [*passed_over(found), *without_effect_by_default(found)]
+    notes = passed_over(found)
     if as_json:
         facts = {"ok": True, "file": name, "plants": _plants(found), "without_effect": notes}
         click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from hil.assembly import rehearsal
+from hil.assembly.rehearsal import rehearsal
 from hil.cli.options import config_option, load_config
 from hil.config.model import Config
 from hil.domain.errors import HilError, InvalidInput

@@ -38,12 +38,6 @@ def passed_over(config: Config) -> list[str]:
     return [key for key, is_asked in asked.items() if is_asked]
 
 
-def without_effect_by_default(config: Config) -> list[str]:
-    """Keys that are always set and have no effect yet: no reason for a warning at each run."""
-    keys = ["logging.directory", "logging.retention_days", "logging.max_total_mb"]
-    return ["recording.compression", *keys] if config.recording.compression.enabled else keys
-
-
 def is_loopback(host: str) -> bool:
     """Whether the host is this machine alone."""
     try:
