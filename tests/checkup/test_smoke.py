@@ -1,6 +1,7 @@
 """The smoke check against emulated plants, with good and with bad maps."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -155,9 +156,15 @@ async def test_the_trace_has_both_directions_and_their_meaning() -> None:
 
     report = await over_sockets(made.spec, made.plant.handle, trace=True)
 
-    asked = report.trace.index("-> 01 03 01 19 00 01  read of 1 holding register from 281")
-    assert report.trace[asked + 1].startswith("<- 01 03 02 13 ")
-    assert "soc=0.4" in report.trace[asked + 1]
+    asked = next(at for at, line in enumerate(report.trace) if line.endswith("from 281"))
+    assert re.fullmatch(
+        r"-> (00 ..) 00 00 00 06 01 03 01 19 00 01  "
+        r"transaction \d+ unit 1 FC3 read of 1 holding register from 281",
+        report.trace[asked],
+    )
+    ids = report.trace[asked][3:8]
+    assert report.trace[asked + 1].startswith(f"<- {ids} 00 00 00 05 01 03 02 13 ")
+    assert " unit 1 FC3 soc=0.4" in report.trace[asked + 1]
 
 
 @pytest.mark.real_time

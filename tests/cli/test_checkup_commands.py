@@ -78,7 +78,8 @@ def test_smoke_checks_an_endpoint_without_an_engine(
     assert ran.code == 0, ran.err
     assert "0x1388  5000" in ran.out
     assert "round trip p50" in ran.out
-    assert "-> 01 03 01 19 00 01  read of 1 holding register from 281" in ran.out
+    assert "00 00 00 06 01 03 01 19 00 01  transaction" in ran.out
+    assert "unit 1 FC3 read of 1 holding register from 281" in ran.out
     assert facts[0]["severity"] == "ok"
     suite = ET.parse(data_dir / "x.xml").getroot().find("testsuite")
     assert suite is not None

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from hil.adapters.data_directory import LOCK_NAME
+from hil.adapters.system_words import reason_of
 
 # A time service or a service manager that does not answer sooner is of no use here.
 ANSWERS_WITHIN_S = 3.0
@@ -34,7 +35,7 @@ def why_not_listen(host: str, port: int) -> str | None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        return os.strerror(error.errno) if error.errno else str(error)
+        return reason_of(error)
     return None
 
 
@@ -45,7 +46,7 @@ def why_not_connect(host: str, port: int, *, within_s: float) -> str | None:
     except TimeoutError:
         return f"no connection within {within_s:g} s"
     except (OSError, UnicodeError) as error:
-        return getattr(error, "strerror", None) or str(error)
+        return reason_of(error)
     return None
 
 

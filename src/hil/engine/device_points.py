@@ -21,7 +21,7 @@ from hil.domain.plant import Device
 from hil.domain.registers import Block, DoesNotFit, RegisterMap, WriteFunction
 from hil.domain.snapshot import Link, LinkStatus
 from hil.engine.cadence import NS_PER_S
-from hil.ports import Clock, Exchange, LinkProblem, PlantLink
+from hil.ports import Clock, Exchange, LinkProblem, PlantLink, Tap
 
 log = logging.getLogger(__name__)
 
@@ -266,9 +266,11 @@ class DevicePoints:
             learned=tuple(self.learned),
         )
 
-    async def lend(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+    async def lend(
+        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+    ) -> Exchange:
         """An exchange of somebody else's, which says nothing about the health of the link."""
-        return await self._link.exchange(requests, within_s=within_s)
+        return await self._link.exchange(requests, within_s=within_s, tap=tap)
 
     async def close(self) -> None:
         """Drop the connection."""
