@@ -12,6 +12,7 @@ from hil.domain.point import Point
 from hil.emulation.faulty import FaultyPlant
 from hil.emulation.kind import model_of
 from hil.emulation.plant import EmulatedPlant
+from hil.ports import Clock
 
 
 def show(plant: FaultyPlant, kind: str, **params: object) -> None:
@@ -22,10 +23,10 @@ def show(plant: FaultyPlant, kind: str, **params: object) -> None:
 
 @asynccontextmanager
 async def faulty_server(
-    points: list[Point] | None = None,
+    points: list[Point] | None = None, *, clock: Clock | None = None
 ) -> AsyncIterator[tuple[int, FaultyPlant]]:
-    """The port of a lithium plant, unit 1, and the plant."""
-    spec, clock = spec_of(points or LIB_POINTS), SystemClock()
+    """The port of a lithium plant, unit 1, and the plant; `clock` None: that of the system."""
+    spec, clock = spec_of(points or LIB_POINTS), clock or SystemClock()
     inner = EmulatedPlant(
         spec,
         model=model_of("lithium_ion", spec),
