@@ -217,3 +217,53 @@ def test_doctor_goes_on_without_a_valid_configuration(shell: Shell, data_dir: Pa
     assert ran.code == 1
     assert 'did you mean "timing"' in ran.out
     assert "clock" in ran.out
+
+
+def doctor_with(shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch, says: str) -> Any:
+    """The doctor where `systemctl` is a program that says this of every unit's stop time."""
+    programs = folder / "bin"
+    programs.mkdir()
+    if says:
+        program = programs / "systemctl"
+        program.write_text(
+            "#!/bin/sh\n"
+            'case "$*" in\n'
+            '  "--system list-unit-files"*) echo "hil.service enabled enabled" ;;\n'
+            f'  *show*) echo "{says}" ;;\n'
+            "esac\n"
+        )
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    return shell("doctor", "--json")
+
+
+@pytest.mark.parametrize(
+    ("says", "severity", "text", "cure"),
+    [
+        (
+            "10s",
+            "warning",
+            "TimeoutStopSec kills after 10 s, and a safe stop may take 30 s",
+            "set TimeoutStopSec to 45 s or more",
+        ),
+        ("1min 30s", "ok", "TimeoutStopSec waits 90 s", None),
+        ("infinity", "ok", "TimeoutStopSec waits for ever", None),
+        ("", "ok", "no service manager was found; one must wait 45 s for a safe stop", None),
+    ],
+)
+def test_doctor_asks_systemd_how_long_it_waits_for_a_safe_stop(
+    lib_port: int,
+    shell: Shell,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    says: str,
+    severity: str,
+    text: str,
+    cure: str | None,
+) -> None:
+    ran = doctor_with(shell, data_dir, monkeypatch, says)
+
+    found = [one for one in ran.json()["findings"] if one["subject"] == "stop time-out"]
+    assert ran.code == 0  # a warning is no failure
+    assert [(one["severity"], one["cure"]) for one in found] == [(severity, cure)]
+    assert text in found[0]["text"]
