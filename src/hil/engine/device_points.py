@@ -105,10 +105,7 @@ class DevicePoints:
         self, writes: Mapping[str, float], *, within_s: float, read: bool = True
     ) -> Outcome:
         """Write these points in order, then read every point of the device (unless told not to)."""
-        try:
-            requests = self._registers.write_requests(writes, function=self._quirks.write_function)
-        except DoesNotFit as refused:
-            return Outcome(values={}, written=False, link_ok=True, error=str(refused))
+        requests, unfit = self._requests_of(writes)
         deadline_ns = self._clock.monotonic_ns() + int(within_s * NS_PER_S)
         wrote: _Answers[WriteRequest] = _Answers((), ())
         if requests:
@@ -119,13 +116,13 @@ class DevicePoints:
         if read and wrote.problem is None:
             got, values = await self._read(deadline_ns)
         problem = wrote.problem or got.problem
-        why = _refusal(wrote.requests, wrote.responses) or self._read_refusal(got)
+        why = unfit or _refusal(wrote.requests, wrote.responses) or self._read_refusal(got)
         if problem is None:
-            self._is_ok(why, wrote=bool(requests))
+            self._is_ok(why, wrote=bool(writes))
         else:
             why = problem.text
             self._is_lost(problem.status, why)
-        written = _is_written(len(wrote.requests), wrote.responses)
+        written = False if unfit else _is_written(len(wrote.requests), wrote.responses)
         if requests and written:
             self.write_counts.update(str(name) for name in writes)  # plain keys, for JSON
         return Outcome(
@@ -137,6 +134,16 @@ class DevicePoints:
         )
 
     # Writing ---------------------------------------------------------------------------------
+
+    def _requests_of(
+        self, writes: Mapping[str, float]
+    ) -> tuple[Sequence[WriteRequest], str | None]:
+        """The requests of these writes; none at all and why, when a value does not fit."""
+        try:
+            function = self._quirks.write_function
+            return self._registers.write_requests(writes, function=function), None
+        except DoesNotFit as refused:
+            return (), str(refused)
 
     async def _write(
         self, wanted: Sequence[WriteRequest], deadline_ns: int
