@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ import orjson
 from ruamel.yaml import YAML
 
 from emulated_bench import LIB_POINTS
-from faulty_server import faulty_server, show
-from hil.adapters.system_clock import SystemClock
+from faulty_server import LeapingClock, faulty_server, show
 from hil.config.load import default_text
 from hil.domain.modbus_pdu import Table, WriteReply, WriteRequest
 from hil.domain.point import Format, Point
@@ -23,19 +21,6 @@ from live_bench import free_port
 
 Fault = Mapping[str, Any]
 SETTLED_NS = 10 * NS_PER_S  # a plant carries its power well before
-
-
-@dataclass
-class LeapingClock:
-    """The system's clock, for plants that have been running for a while already."""
-
-    leap_ns: int = 0
-
-    def monotonic_ns(self) -> int:
-        return SystemClock().monotonic_ns() + self.leap_ns
-
-    def now(self) -> datetime:
-        return SystemClock().now()
 
 
 @dataclass(frozen=True, kw_only=True)
