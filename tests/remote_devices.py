@@ -122,14 +122,27 @@ def site_of(devices: Mapping[str, Device], folder: Path) -> Iterator[dict[str, i
     config = default_config()
     config["startup"]["transport"] = "remote"
     config["timing"]["modbus_timeout_s"] = 0.4
+    for name in ("dispatch_period_s", "measurement_period_s"):
+        config["timing"][name] = 0.2
+    config["web"]["port"] = free_port()
+    config["emulation"]["control_port"] = free_port()
     config["plants"] = {name: device.plant(ports[name]) for name, device in devices.items()}
     (folder / "config.yaml").write_bytes(orjson.dumps(config))
+    try:
+        with in_thread(loop):
+            yield ports
+    finally:
+        loop.run_until_complete(stack.aclose())
+        loop.close()
+
+
+@contextmanager
+def in_thread(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """The loop runs in a thread of its own while the block runs."""
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        yield ports
+        yield
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.run_until_complete(stack.aclose())
-        loop.close()

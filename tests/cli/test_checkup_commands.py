@@ -1,7 +1,6 @@
 """hil smoke, register and doctor."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from hil.adapters.data_directory import DataDirectory
 from hil.adapters.modbus_server import Handler, ModbusServer
 from hil.config.load import default_text
 from live_bench import free_port, make_bench
+from remote_devices import in_thread
 from specimen import FakeRegisters
 
 Shell = Callable[..., Any]
@@ -51,13 +51,10 @@ def served(handle: Handler, port: int) -> Iterator[None]:
     loop = asyncio.SelectorEventLoop()
     server = ModbusServer(handle, unit_id=1)
     loop.run_until_complete(server.start("127.0.0.1", port))
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
     try:
-        yield
+        with in_thread(loop):
+            yield
     finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
         loop.run_until_complete(server.close())
         loop.close()
 
