@@ -12,7 +12,7 @@ from fault_bench import faulty_engine, lib_spec
 from hil.domain.commands import CommandKind, CommandStatus
 from hil.domain.modbus_pdu import ReadRequest, Request, Response, WriteRequest
 from hil.domain.plant import PlantSpec, Quirks, SetpointPolicy, Transport
-from hil.domain.point import Format, Point
+from hil.domain.point import Access, Format, Point
 from hil.domain.registers import RegisterMap
 from hil.domain.schedule import Series, Signal
 from hil.domain.snapshot import LimitName, LinkStatus, WriteStatus
@@ -225,6 +225,53 @@ async def test_frozen_measurements_are_said_soon_after_the_setpoint_changes() ->
         newest = bench.rig.state().measurement
         assert newest is not None
         assert newest.quality["battery_active_power_kw"] == ["frozen"]
+
+
+def with_heartbeat(access: Access) -> PlantSpec:
+    heartbeat = replace(
+        LIB_POINTS[0], name="heartbeat", address=10, access=access, unit="raw", period_s=1.0
+    )
+    return spec_of([*LIB_POINTS, heartbeat])
+
+
+@pytest.mark.parametrize(("access", "is_seen"), [(Access.RW, True), (Access.W, False)])
+async def test_a_heartbeat_that_is_not_repeated_is_said_within_two_periods(
+    access: Access, is_seen: bool
+) -> None:
+    async with faulty_engine(p_kw=0.0, spec=with_heartbeat(access)) as bench:
+        await bench.rig.wait(60)
+        assert bench.rig.alarms() == set()
+        await bench.show("frozen_registers")
+        await bench.rig.wait(6)  # the heartbeat is read every 2 s
+
+        assert bench.rig.alarms() == ({"measurement_frozen"} if is_seen else set())
+        assert not is_seen or "the heartbeat still reads" in alarm_text(
+            bench.rig, "measurement_frozen"
+        )
+        await bench.clear("frozen_registers")
+        await bench.rig.wait(4)
+        assert bench.rig.alarms() == set()
+        await bench.show("frozen_registers")
+        await bench.rig.carry_out(CommandKind.STOP)
+        await bench.rig.wait(20)
+        assert bench.rig.alarms() == set()  # nobody beats
+
+
+async def test_a_device_that_clears_the_heartbeat_is_not_taken_for_a_frozen_one() -> None:
+    class Clearing(FakeRegisters):
+        def handle(self, request: Request) -> Response | None:
+            answer = super().handle(request)
+            self.values[10] = 0
+            return answer
+
+    plant = Clearing()
+    plant.values[10] = 0
+    async with running(registers={LIB: plant}, plant_spec=with_heartbeat(Access.RW)) as rig:
+        await rig.carry_out(CommandKind.START)
+        await rig.wait(60)
+
+        assert (10, 5) in plant.writes
+        assert rig.alarms() == set()
 
 
 # The life of a setpoint --------------------------------------------------------------------------

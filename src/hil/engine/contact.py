@@ -128,7 +128,8 @@ class Contact:
             return
         within_s = (before_ns - now_ns) / NS_PER_S
         beating = self._points.write(self._heartbeat.take(now_ns), within_s=within_s)
-        await self._uncut(beating, CUT_OFF)
+        if (await self._uncut(beating, CUT_OFF)).written:
+            self._heartbeat.is_taken()
 
     def _look(self, outcome: Outcome, phase: Phase, *, wrote: bool) -> Verdict:
         now_ns = self._clock.monotonic_ns()
@@ -146,6 +147,7 @@ class Contact:
             lost_devices=self._points.lost(LINK_LOST_AFTER),
             status=status,
             foreign_write=foreign_write,
+            heartbeat=self._heartbeat.stopped(outcome.values, phase),
             now_ns=now_ns,
         )
 
