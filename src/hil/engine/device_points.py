@@ -95,9 +95,14 @@ class DevicePoints:
         self.write_counts: Counter[str] = Counter()
 
     def _plan(self, max_fill: int) -> None:
-        self._blocks = self._registers.blocks(
-            self._name, max_registers=self._quirks.max_registers, max_fill=max_fill
+        self._read_by(
+            self._registers.blocks(
+                self._name, max_registers=self._quirks.max_registers, max_fill=max_fill
+            )
         )
+
+    def _read_by(self, blocks: tuple[Block, ...]) -> None:
+        self._blocks = blocks
         self._reads = tuple(block.request for block in self._blocks)
         self._gaps = {block.request for block in self._blocks if _has_gap(block)}
 
@@ -198,22 +203,32 @@ class DevicePoints:
     async def _read(
         self, deadline_ns: int
     ) -> tuple[_Answers[ReadRequest], dict[str, float | None]]:
-        """Read every point; a device that refuses gaps is read without them from now on."""
+        """Read every point; what is refused together is read in smaller requests from now on."""
         got = await self._ask(self._reads, deadline_ns)
-        gap = self._refused_gap(got) if self._gaps else None
-        if gap is None:
-            return got, self._decoded(got)
-        self._plan(0)
-        last = gap.address + gap.count - 1
-        self._learn(f"gaps refused: {gap.table} {gap.address} to {last} is read without filling")
-        again = await self._ask(self._reads, deadline_ns)
-        return again, self._decoded(again)
+        while _ILLEGAL_ADDRESS in got.responses and self._is_smaller_now(got):
+            got = await self._ask(self._reads, deadline_ns)
+        return got, self._decoded(got)
 
-    def _refused_gap(self, got: _Answers[ReadRequest]) -> ReadRequest | None:
-        for request, answer in zip(got.requests, got.responses, strict=False):
-            if answer == _ILLEGAL_ADDRESS and request in self._gaps:
-                return request
-        return None
+    def _is_smaller_now(self, got: _Answers[ReadRequest]) -> bool:
+        """Whether the plan now avoids what was refused: gaps at first, then points side by side."""
+        refused = [
+            block
+            for block, answer in zip(self._blocks, got.responses, strict=False)
+            if answer == _ILLEGAL_ADDRESS
+        ]
+        gap = next((block for block in refused if block.request in self._gaps), None)
+        if gap is not None:
+            self._plan(0)
+            self._learn(f"gaps refused: {_span(gap.request)} is read without filling")
+            return True
+        smaller = {block: parts for block in refused if len(parts := block.apart()) > 1}
+        if smaller:
+            self._read_by(
+                tuple(part for block in self._blocks for part in smaller.get(block, (block,)))
+            )
+        for block in smaller:
+            self._learn(f"joined points refused: {_span(block.request)} is read point by point")
+        return bool(smaller)
 
     def _decoded(self, got: _Answers[ReadRequest]) -> dict[str, float | None]:
         values: dict[str, float | None] = {}
@@ -311,6 +326,10 @@ class DevicePoints:
 _UNKNOWN_FUNCTION = Refusal(ExceptionCode.ILLEGAL_FUNCTION)
 _ILLEGAL_ADDRESS = Refusal(ExceptionCode.ILLEGAL_DATA_ADDRESS)
 _ILLEGAL_VALUE = Refusal(ExceptionCode.ILLEGAL_DATA_VALUE)
+
+
+def _span(request: ReadRequest) -> str:
+    return f"{request.table} {request.address} to {request.address + request.count - 1}"
 
 
 def _has_gap(block: Block) -> bool:
