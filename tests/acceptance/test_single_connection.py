@@ -78,6 +78,10 @@ def device(tmp_path: Path) -> Iterator[tuple[Bench, Counter]]:
         path = tmp_path / "config.yaml"
         config = orjson.loads(path.read_bytes())
         config["plants"]["lib"]["endpoints"]["remote"]["port"] = counter.port
+        # A time-out on a busy machine would cost the place, and is not what is looked at here.
+        config["timing"]["modbus_timeout_s"] = 2
+        for name in ("dispatch_period_s", "measurement_period_s"):
+            config["timing"][name] = 1
         path.write_bytes(orjson.dumps(config))
         yield Bench(tmp_path, web=config["web"]["port"], lib=counter.port, vrfb=0), counter
 

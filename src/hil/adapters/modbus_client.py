@@ -370,20 +370,19 @@ class _Connection(asyncio.Protocol):
         if fired_for_s < self._due_s:  # armed for an earlier request, which was answered
             self._arm()
             return
-        request = self._requests[len(self._responses)]
-        self._fail(
-            LinkStatus.TIMEOUT,
-            f"did not answer a {describe(request)} within"
-            f" {self._due_s - self._asked_at_s:.3g} s;"
-            f" check that it serves unit id {self._unit_id} and is not busy with other clients"
-            f"{self._hint()}",
-        )
+        what = describe(self._requests[len(self._responses)])
+        waited_s = self._due_s - self._asked_at_s
+        text = f"did not answer a {what} within {waited_s:.3g} s; {self._advice()}"
+        self._fail(LinkStatus.TIMEOUT, text)
 
-    def _hint(self) -> str:
-        """A device that ignores what comes right after a connect would be connected for ever."""
+    def _advice(self) -> str:
+        if self._asked_at_s - self._began_s > self._due_s - self._asked_at_s:
+            return "its answers before took the time: use longer periods, or quirks.max_fill"
+        advice = f"check that it serves unit id {self._unit_id} and is not busy with other clients"
         if self._has_answered or self._quirks.pause_after_connect_ms:
-            return ""
-        return "; if it needs time after a connect, set quirks.pause_after_connect_ms"
+            return advice
+        # A device that ignores what comes right after a connect would be connected for ever.
+        return f"{advice}; if it needs time after a connect, set quirks.pause_after_connect_ms"
 
     def _fail(self, status: LinkStatus, what: str) -> None:
         self.drop()
