@@ -51,14 +51,29 @@ class Exchange:
     took_ns: int | None = None
 
 
+class Tap(Protocol):
+    """Gets the bytes of an exchange, as they go over the wire."""
+
+    def sent(self, data: bytes) -> None:
+        """A whole frame, as it is sent."""
+        ...
+
+    def got(self, data: bytes) -> None:
+        """A segment, as it comes in: a part of a frame, several frames, or garbage."""
+        ...
+
+
 class PlantLink(Protocol):
     """One connection to one device, used by its owner task alone."""
 
-    async def exchange(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+    async def exchange(
+        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+    ) -> Exchange:
         """Ask one request after the other; the first time-out ends the exchange.
 
         Args:
             within_s: Seconds for the whole exchange, connecting included; greater than 0.
+            tap: Is told what goes over the wire; a link without a wire tells nothing.
         """
         ...
 
