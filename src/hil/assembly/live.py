@@ -77,10 +77,11 @@ class Live:
         specs = checked_specs(self._config)
         try:
             directory = self._open_directory() if self._parts.engine else None
+            logs = None if directory is None else self._open_log(directory)
             if self._parts.emulation:
                 await self._start_emulation(specs)
-            if directory is not None:
-                await self._start_engine(specs, directory)
+            if directory is not None and logs is not None:
+                await self._start_engine(specs, directory, logs)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -150,9 +151,10 @@ class Live:
         self._stack.callback(files.close)
         return files
 
-    async def _start_engine(self, specs: tuple[PlantSpec, ...], directory: DataDirectory) -> None:
+    async def _start_engine(
+        self, specs: tuple[PlantSpec, ...], directory: DataDirectory, logs: LogFiles
+    ) -> None:
         config = self._config
-        logs = self._open_log(directory)
         listeners = [directory.listen()]
         self._stack.callback(listeners[0].close)
         if self._parts.web:
