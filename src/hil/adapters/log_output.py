@@ -5,7 +5,9 @@ import sys
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from hil.adapters.log_repeat import RepeatFilter
 from hil.domain.site_day import local_text
+from hil.ports import Clock
 
 
 class SiteFormatter(logging.Formatter):
@@ -21,9 +23,13 @@ class SiteFormatter(logging.Formatter):
         return local_text(datetime.fromtimestamp(record.created, UTC), self._zone)
 
 
-def log_to_stderr(level: str, *, zone: str) -> None:
-    """Send every record of this level and above to stderr; third parties from WARNING on."""
+def log_to_stderr(level: str, *, zone: str, clock: Clock) -> None:
+    """Send every record of this level and above to stderr; third parties from WARNING on.
+
+    What is said again and again is summed up once a minute.
+    """
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RepeatFilter(handler, clock))
     handler.setFormatter(SiteFormatter(zone))
     root = logging.getLogger()
     root.handlers[:] = [handler]

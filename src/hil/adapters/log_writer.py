@@ -10,6 +10,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from hil.adapters.log_folder import LogFolder
+from hil.adapters.log_repeat import RepeatFilter
 from hil.domain.log_line import level_of, line_text, log_file_name, superfluous
 from hil.domain.site_day import LocalText, site_day
 from hil.ports import Clock
@@ -57,6 +58,8 @@ class LogWriter:
         self._clock = clock
         self._queue: queue.Queue[logging.LogRecord | None] = queue.Queue(queue_max)
         self._handler = _Handler(self._queue)
+        self._repeats = RepeatFilter(self._handler, clock)
+        self._handler.addFilter(self._repeats)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         # Below: the thread's own.
@@ -72,6 +75,7 @@ class LogWriter:
     def close(self) -> None:
         """Write what waits, as far as the disk takes it; logging goes on without files."""
         logging.getLogger().removeHandler(self._handler)
+        self._repeats.tell_rest()
         self._closing.set()
         with suppress(queue.Full):  # then the thread has enough to wake up for
             self._queue.put_nowait(None)
@@ -85,6 +89,7 @@ class LogWriter:
             if now_ns >= prune_at_ns:
                 self._prune()
                 prune_at_ns = now_ns + round(PRUNE_S * 1e9)
+            self._repeats.tell_ended()
             batch = batch or self._taken()
             is_last_attempt = self._closing.is_set()
             try:
