@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from hil.domain.commands import Command, CommandKind
 from hil.domain.downsample import Buckets
 from hil.domain.faults import Fault, FaultKind
+from hil.domain.log_line import LogLevel, LogPage
 from hil.domain.modbus_pdu import Request, Response
 from hil.domain.plant import PlantId
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
@@ -335,5 +336,35 @@ class CheckupApi(Protocol):
         Raises:
             Impossible: Zero shall be written and the plant is not stopped, or a check of it is
                 under way.
+        """
+        ...
+
+
+class LogApi(Protocol):
+    """The log of the engine's process."""
+
+    @property
+    def level(self) -> LogLevel:
+        """The least severe level that is logged."""
+        ...
+
+    def set_level(self, level: LogLevel, *, by: str) -> None:
+        """Log this level and those above it from now on, until the process ends."""
+        ...
+
+    async def page(
+        self, day: date | None, *, tail: int, level: LogLevel | None, text: str
+    ) -> LogPage:
+        """The end of the log of a site day (None: today).
+
+        Args:
+            tail: How many lines at most; greater than 0.
+            level: Lines of this level and above; None: all.
+            text: What each line contains, in whatever case.
+
+        Raises:
+            NotFound: There is no log of that day.
+            QueueFull: Too many others are reading.
+            HilError: The file cannot be read.
         """
         ...

@@ -8,11 +8,12 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from hil.ports import CheckupApi, Clock, EngineApi
+from hil.ports import CheckupApi, Clock, EngineApi, LogApi
 from hil.web.alarm_routes import alarm_routes
 from hil.web.answer import json_response
 from hil.web.arguments import (
     AckBody,
+    LogLevelBody,
     ManualBody,
     OverrideBody,
     PostingBody,
@@ -29,6 +30,7 @@ from hil.web.fault_routes import fault_routes
 from hil.web.guard import Guard
 from hil.web.history_routes import history_routes
 from hil.web.loading_routes import loading_routes
+from hil.web.log_routes import log_routes
 from hil.web.override_routes import override_routes
 from hil.web.parameters import known_parameters
 from hil.web.problem import ProblemBody, add_problem_handlers
@@ -48,6 +50,7 @@ whose `detail` says what to do."""
 # Bodies that routes read themselves, so that they can be bounded and parsed off the loop.
 _BODIES: tuple[type[Any], ...] = (
     AckBody,
+    LogLevelBody,
     ManualBody,
     OverrideBody,
     PostingBody,
@@ -60,7 +63,12 @@ _BODIES: tuple[type[Any], ...] = (
 
 
 def make_app(
-    engine: EngineApi, *, checkups: CheckupApi, clock: Clock, settings: WebSettings
+    engine: EngineApi,
+    *,
+    checkups: CheckupApi,
+    logs: LogApi,
+    clock: Clock,
+    settings: WebSettings,
 ) -> FastAPI:
     """The application of one engine; `app.state.feed` must be ended before it is shut down."""
     app = _DocumentedApi(
@@ -87,6 +95,7 @@ def make_app(
         switch_routes(engine),
         fault_routes(engine),
         alarm_routes(engine),
+        log_routes(logs),
     ):
         app.include_router(routes, prefix="/api/v1", dependencies=[Depends(known_parameters)])
     _add_pages(app, Assets(title=settings.title))
