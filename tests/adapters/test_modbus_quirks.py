@@ -188,8 +188,8 @@ async def test_units_behind_one_host_and_port_share_a_connection_in_turn() -> No
         links = TcpLinks(timeout_s=LONG_S)
         quirks = Quirks(single_connection=True)
         one, two = (
-            links.link(Device(host="127.0.0.1", port=device.port, unit_id=unit_id, quirks=quirks))
-            for unit_id in (1, 2)
+            links.link(Device(host=host, port=device.port, unit_id=unit_id, quirks=quirks))
+            for unit_id, host in ((1, "localhost"), (2, "LocalHost"))
         )
         outcomes = await asyncio.gather(
             *(link.exchange([WRITE, READ], within_s=LONG_S) for link in (one, two, one, two))

@@ -19,7 +19,7 @@ def test_a_bad_schedule_file_names_line_and_column(server: Served, watched: Watc
     result = card.get_by_test_id("upload-result")
     expect(result).to_have_attribute("data-outcome", "refused")
     expect(result.get_by_role("status")).to_have_text(
-        "bad.csv was not loaded: 1 of 2 rows is wrong"
+        "bad.csv was not loaded: 1 of 2 rows is wrong; nothing was loaded"
     )
     problem = result.get_by_test_id("row-problem")
     expect(problem).to_have_text("Line 3, column p_kw: 'many' is not a number")

@@ -57,6 +57,21 @@ def test_a_file_of_times_needs_neither_start_nor_signal(
     assert engine.seen[-1].query == {}
 
 
+def test_notes_on_what_was_loaded_are_said(engine: EngineScript, shell: Shell, file: Path) -> None:
+    point = {"time": "2026-06-01T12:00:00Z", "p_kw": 5000.0, "q_kvar": None}
+    notes = ["1 setpoint of active power is beyond the nameplate", "[bold] is no markup"]
+    engine.answers["POST", CSV_PATH] = (200, {"points": [point], "end": None, "notes": notes})
+
+    done = shell("schedule", "load", str(file), "--plant", "lib")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "lib: manual schedule of 1 setpoint from 2026-06-01 14:00:00 and the last holds on",
+        "  note: 1 setpoint of active power is beyond the nameplate",
+        "  note: [bold] is no markup",
+    ]
+
+
 def test_bad_rows_are_named_with_the_file(engine: EngineScript, shell: Shell, file: Path) -> None:
     problems = [{"where": "column p_kw", "why": "'x' is not a number", "line": 3}]
     engine.answers["POST", CSV_PATH] = (

@@ -102,6 +102,39 @@ def test_old_values_are_called_old() -> None:
     assert shown.startswith("OLD VALUES of 2026-01-15 13:00:00: the engine is gone")
 
 
+def test_status_shows_overrides_that_begin_later(engine: EngineScript, shell: Shell) -> None:
+    def override(value: float, begins: str, end: str | None = None) -> dict[str, Any]:
+        return {"active": False, "points": [{"time": begins, "value": value}], "end": end}
+
+    later, over = "2026-01-15T12:00:01Z", "2026-01-16T12:00:00+00:00"
+    engine.overrides = {
+        "/plants/lib/overrides/p": override(-90, later, over),
+        "/plants/lib/overrides/q": override(5, later, over),
+        "/plants/vrfb/overrides/p": override(7, "2026-01-15T12:00:00Z"),
+        "/plants/vrfb/overrides/q": override(0, later),
+    }
+
+    shown = shell("status")
+
+    lines = [line.split() for line in shown.out.splitlines()]
+    head = ["plant", "override", "from", "until", "P", "kW", "Q", "kvar"]
+    rows = [line for line in lines[lines.index(head) + 2 :] if line]
+    assert rows == [
+        ["lib", "2026-01-15", "13:00:01", "2026-01-16", "13:00:00", "-90.0", "5.0"],
+        ["vrfb", "2026-01-15", "13:00:01", "removed", "-", "0.0"],
+    ]
+    assert shell("status", "--json").json() == orjson.loads(orjson.dumps(engine.picture))
+
+
+def test_status_is_silent_on_overrides_where_none_is_to_come(
+    engine: EngineScript, shell: Shell
+) -> None:
+    begun = {"active": True, "points": [{"time": NOON.isoformat(), "value": 7.0}], "end": None}
+    engine.overrides = {"/plants/lib/overrides/p": begun}
+
+    assert "override from" not in shell("status").out
+
+
 def test_status_as_json_is_the_state(engine: EngineScript, shell: Shell) -> None:
     assert shell("status", "--json").json() == orjson.loads(orjson.dumps(engine.picture))
 

@@ -13,6 +13,13 @@ def remote(more: str = "") -> tuple[str, str]:
     return (REMOTE, f"      remote: {{host: 192.0.2.21{more}}}\n")
 
 
+def copy_of_lib(text: str) -> str:
+    """A further plant like lib in this text, whose emulation and series are its own."""
+    lib = text[text.index("  lib:") : text.index("  vrfb:")]
+    copy = lib.replace("  lib:", "  copy:", 1).replace("port: 5020", "port: 5030")
+    return copy.replace("{soc: 4, p: 6, q: 7, v: 8}", "null")
+
+
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
@@ -58,13 +65,51 @@ def test_a_device_must_be_able_to_carry_every_value(
 def test_two_plants_do_not_write_one_device(
     edited: Callable[..., str], problems: Problems, unit_id: int, expected: list[str]
 ) -> None:
-    text = edited(remote(", unit_id: 1"))
-    lib = text[text.index("  lib:") : text.index("  vrfb:")]
-    copy = lib.replace("  lib:", "  copy:", 1).replace("port: 5020", "port: 5030")
+    copy = copy_of_lib(edited(remote(", unit_id: 1")))
     copy = copy.replace("unit_id: 1", f"unit_id: {unit_id}")
-    copy = copy.replace("{soc: 4, p: 6, q: 7, v: 8}", "null")
 
     assert problems(remote(", unit_id: 1"), ("  vrfb:", f"{copy}  vrfb:")) == expected
+
+
+SINGLE, OPEN = "quirks: {single_connection: true}", "quirks: {single_connection: false}"
+
+
+@pytest.mark.parametrize(
+    ("lib", "copy", "lacking", "having"),
+    [
+        (SINGLE, OPEN, "copy.endpoints.remote", "lib.endpoints.remote"),
+        (OPEN, SINGLE, "lib.endpoints.remote", "copy.endpoints.remote"),
+        (SINGLE, SINGLE, None, None),
+        (OPEN, OPEN, None, None),
+        (SINGLE, f"port: 503, {OPEN}", None, None),
+    ],
+)
+def test_plants_at_one_server_agree_on_its_single_connection(
+    edited: Callable[..., str],
+    problems: Problems,
+    lib: str,
+    copy: str,
+    lacking: str | None,
+    having: str | None,
+) -> None:
+    change = remote(f", unit_id: 1, {lib}")
+    plant = copy_of_lib(edited(change)).replace(f"unit_id: 1, {lib}", f"unit_id: 2, {copy}")
+    expected = [
+        (
+            f"plants.{lacking}.quirks.single_connection: is false, but true at the same "
+            f"192.0.2.21:502 in plants.{having}; give all of them the same"
+        )
+    ]
+
+    assert problems(change, ("  vrfb:", f"{plant}  vrfb:")) == (expected if lacking else [])
+
+
+def test_a_meter_at_its_plants_server_agrees_on_the_single_connection(problems: Problems) -> None:
+    meter = "{host: 192.0.2.21, unit_id: 7}"
+
+    [problem] = problems(remote(f", {SINGLE}, devices: {{meter: {meter}}}"))
+    place = "plants.lib.endpoints.remote.devices.meter.quirks.single_connection"
+    assert problem.startswith(f"{place}: is false, but true at the same 192.0.2.21:502 in plants")
 
 
 def test_a_meter_of_its_own_is_a_device(problems: Problems) -> None:

@@ -25,7 +25,7 @@ class TcpLinks:
         """A link to this device; the pauses of a shared connection are those of its first one."""
         if not device.quirks.single_connection:
             return TcpLink(device, timeout_s=self._timeout_s)
-        where = (device.host, device.port)
+        where = (device.host.lower(), device.port)
         if where not in self._shared:
             self._shared[where] = _Gateway(device, TcpLink(device, timeout_s=self._timeout_s))
         return _SharedLink(self._shared[where], device.unit_id)

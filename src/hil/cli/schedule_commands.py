@@ -109,6 +109,8 @@ def load_command(
         echo_json(loaded)
     else:
         click.echo(f"{plant}: {_manual_text(loaded, zone)}")
+        for note in loaded.get("notes") or []:
+            click.echo(f"  note: {note}")
 
 
 def _override(

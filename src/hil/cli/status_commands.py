@@ -1,6 +1,8 @@
 """`hil status`, `hil alarms` and `hil ack`: what a running engine shows."""
 
+from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import click
@@ -11,7 +13,8 @@ from rich.live import Live
 from hil.adapters.engine_answer import read_snapshot
 from hil.adapters.engine_client import EngineClient, Lost, Picture
 from hil.cli.engine_session import echo_json, json_option, stdout_console, with_engine
-from hil.cli.status_view import alarm_table, status_view
+from hil.cli.status_view import ComingOverride, alarm_table, override_table, status_view
+from hil.domain.schedule import Signal
 
 
 @click.command("status")
@@ -21,7 +24,8 @@ from hil.cli.status_view import alarm_table, status_view
 def status_command(client: EngineClient, is_watched: bool, as_json: bool) -> None:
     """Show plants, source, transport, e-stop and alarms of the running engine.
 
-    With --watch --json each change is one line of JSON.
+    Overrides that begin later follow, but for --watch and --json. With --watch --json each change
+    is one line of JSON.
     """
     if is_watched:
         with suppress(KeyboardInterrupt):  # how a person ends it
@@ -30,8 +34,32 @@ def status_command(client: EngineClient, is_watched: bool, as_json: bool) -> Non
     state = client.state()
     if as_json:
         echo_json(state)
-    else:
-        stdout_console().print(status_view(read_snapshot(state)))
+        return
+    picture = read_snapshot(state)
+    console = stdout_console()
+    console.print(status_view(picture))
+    # After what is urgent: each plant takes two more requests.
+    if coming := [one for plant in picture.plants for one in _coming(client, plant, picture.time)]:
+        console.print(override_table(coming, ZoneInfo(picture.site.timezone)))
+
+
+def _coming(client: EngineClient, plant: str, now: datetime) -> Iterator[ComingOverride]:
+    """The overrides of a plant that begin after `now`: one where both signals' are at one time."""
+    firsts: dict[tuple[datetime, datetime | None], dict[Signal, float]] = {}
+    for signal in Signal:
+        override = client.override(plant, signal)
+        points, end = override.get("points"), override.get("end")
+        if points and (begins_at := datetime.fromisoformat(points[0]["time"])) > now:
+            span = (begins_at, datetime.fromisoformat(end) if end else None)
+            firsts.setdefault(span, {})[signal] = points[0]["value"]
+    for (begins_at, ends_at), values in firsts.items():
+        yield ComingOverride(
+            plant=plant,
+            begins_at=begins_at,
+            ends_at=ends_at,
+            p_kw=values.get(Signal.P),
+            q_kvar=values.get(Signal.Q),
+        )
 
 
 def watch(client: EngineClient, *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """The picture of a site as a table for a terminal."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -70,6 +71,32 @@ def alarm_table(alarms: Iterable[Alarm], zone: ZoneInfo) -> Table:
             Text(alarm.action),
             Text(clock_text(alarm.raised_at, zone)),
             Text(alarm.id),
+        )
+    return table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComingOverride:
+    """An override that has not begun; None: it does not end, or leaves that signal alone."""
+
+    plant: str
+    begins_at: datetime
+    ends_at: datetime | None
+    p_kw: float | None
+    q_kvar: float | None
+
+
+def override_table(coming: Iterable[ComingOverride], zone: ZoneInfo) -> Table:
+    """What will replace the schedule later: the setpoints with which it begins."""
+    table = _table("plant", "override from", "until", "P kW", "Q kvar", right=("P kW", "Q kvar"))
+    for one in coming:
+        until = "removed" if one.ends_at is None else clock_text(one.ends_at, zone)
+        table.add_row(
+            Text(one.plant),
+            Text(clock_text(one.begins_at, zone)),
+            Text(until),
+            _number(one.p_kw, 1),
+            _number(one.q_kvar, 1),
         )
     return table
 

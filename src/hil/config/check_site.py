@@ -150,6 +150,32 @@ def writers(plants: Plants) -> Problems:
             taken |= dict.fromkeys(keys, place)
 
 
+def shared_connections(plants: Plants) -> Problems:
+    """Who shares a host and port agrees on `single_connection`: it accepts one connection or more.
+
+    Emulated plants have a port each.
+    """
+    by_server: dict[tuple[str, int], dict[str, bool]] = {}
+    for plant, parts in plants.items():
+        remote = parts["endpoints"].remote if "endpoints" in parts else None
+        if remote is None:
+            continue
+        place = f"plants.{plant}.endpoints.remote"
+        named = {f"{place}.devices.{name}": device for name, device in remote.devices.items()}
+        for where, device in {place: remote, **named}.items():
+            users = by_server.setdefault((device.host.lower(), device.port), {})
+            users[where] = device.quirks.single_connection
+    for (host, port), users in by_server.items():
+        sharing = ", ".join(where for where, is_single in users.items() if is_single)
+        for where, is_single in users.items():
+            if sharing and not is_single:
+                yield Problem(
+                    where=f"{where}.quirks.single_connection",
+                    why=f"is false, but true at the same {host}:{port} in {sharing}; "
+                    "give all of them the same",
+                )
+
+
 def series(plants: Plants) -> Problems:
     """No two measurements are posted to one series."""
     taken: dict[int, str] = {}
@@ -173,6 +199,7 @@ SITE_CHECKS: tuple[tuple[tuple[str, ...], Callable[..., Problems]], ...] = (
     (("startup", "plants"), first_transport),
     (("web", "emulation", "plants"), ports),
     (("plants",), writers),
+    (("plants",), shared_connections),
     (("plants",), series),
 )
 

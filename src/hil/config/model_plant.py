@@ -139,7 +139,9 @@ class QuirksConfig(Section):
         0, description='Retries within a step when the device answers "busy" (exception 6).'
     )
     single_connection: bool = Field(
-        False, description="Share one connection with the other plants at this host and port."
+        False,
+        description="Share one connection with the other plants at this host and port, which "
+        "must then share it, too.",
     )
 
 
