@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TIME = "time"
 V_POI = "v_poi_kV"
 
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.f%#z"
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.f%#z"
 _NUMBER = rb"(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[nN]a[nN])?"
 
 
@@ -56,7 +56,7 @@ def rows_of(data: bytes, *, v_nominal_kv: float | None) -> DayRows:
         frame = _parsed(body, header)
     count = frame.height
     frame = frame.with_columns(
-        pl.col(TIME).str.to_datetime(_TIME_FORMAT, time_unit="us", strict=False),
+        pl.col(TIME).str.to_datetime(TIME_FORMAT, time_unit="us", strict=False),
         *(pl.lit(None, pl.Float64).alias(name) for name in signals if name not in frame.columns),
     ).drop_nulls(TIME)
     left_out += count - frame.height
