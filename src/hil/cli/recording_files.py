@@ -9,9 +9,12 @@ from zoneinfo import ZoneInfo
 
 from hil.cli.options import config_option, data_dir_option, default_data_dir, load_config
 from hil.config.model import Config
+from hil.config.model_plant import PlantConfig
+from hil.config.values import map_configs
 from hil.domain.errors import InvalidInput
 from hil.domain.plant import PlantId
 from hil.domain.recording_file import VOLTAGE_PU, parse_name
+from hil.domain.units import CANONICAL, quantity_of
 from hil.history.compress import Rules
 
 
@@ -40,11 +43,17 @@ class RecordingFiles:
 
     def v_nominal_kv(self, path: Path) -> float | None:
         """The nominal voltage of the plant that the file is of; None where that is not known."""
-        name = parse_name(path.name)
-        for plant, each in self.config.plants.items():
-            if name is not None and name.is_of(PlantId(plant), each.name):
-                return each.model.v_nominal_kv
-        return None
+        plant = self._plant(path)
+        return None if plant is None else plant.model.v_nominal_kv
+
+    def units(self, path: Path) -> dict[str, str]:
+        """The recorded units of the plant's points by name."""
+        plant = self._plant(path)
+        if plant is None:
+            return {}
+        maps = map_configs(plant.register_map)
+        listed = {name: point.unit for each in maps.values() for name, point in each.points.items()}
+        return {name: CANONICAL[quantity_of(name, unit)] for name, unit in listed.items()}
 
     def rules(self, path: Path) -> Rules:
         """The compression that the configuration asks for."""
@@ -54,6 +63,13 @@ class RecordingFiles:
         if v_nominal_kv is not None:
             tolerances = {**tolerances, VOLTAGE_PU: tolerances["v_poi_kV"] / v_nominal_kv}
         return Rules(tolerances=tolerances, max_gap_s=compression.max_gap_s)
+
+    def _plant(self, path: Path) -> PlantConfig | None:
+        name = parse_name(path.name)
+        for plant, each in self.config.plants.items():
+            if name is not None and name.is_of(PlantId(plant), each.name):
+                return each
+        return None
 
     def _meant(self, argument: str) -> list[Path]:
         path = Path(argument)
