@@ -1,9 +1,11 @@
 """hil recordings: list, verify, compress and export on a data directory."""
 
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -166,6 +168,32 @@ def test_a_dry_run_says_what_would_be_saved(shell: Shell, days: list[Path]) -> N
     assert days[0].stat() == before
     assert len(list(days[0].parent.iterdir())) == 2
     assert ": would be 1,000 rows to " in shell("recordings", "compress", "--dry-run", "2*").out
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(days: list[Path], data_dir: Path) -> None:
+    ours, theirs = pty.openpty()
+    words = ["recordings", "compress", "2026*", "--dry-run", "--data-dir", str(data_dir)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm"}
+    shown = b""
+    with subprocess.Popen(
+        [sys.executable, "-m", "hil", *words],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+    ) as process:
+        os.close(theirs)
+        with suppress(OSError):  # how Linux ends reading when the last writer has gone
+            while part := os.read(ours, 4096):
+                shown += part
+    os.close(ours)
+
+    assert process.returncode == 0
+    text = shown.decode().replace("\x1b[2K", "\n").replace("\r", "")
+    assert "compressing" in text
+    assert "2/2" in text
+    for path in days:
+        assert f"\n{path}: would be" in text
 
 
 def test_the_tolerances_are_those_of_the_configuration(

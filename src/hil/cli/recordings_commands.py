@@ -101,9 +101,8 @@ def verify_command(recordings: RecordingFiles, files: Sequence[str], *, as_json:
             damaged += bool(flaws)
             facts.append({"file": str(path), "findings": [asdict(flaw) for flaw in flaws]})
             if not as_json:
-                click.echo(f"{path}: sound" if not flaws else f"{path}:")
-                for flaw in flaws:
-                    click.echo(f"  {flaw}")
+                words = [f"{path}:", *(f"  {flaw}" for flaw in flaws)]
+                _say(progress, "\n".join(words) if flaws else f"{path}: sound")
     if as_json:
         echo_json(facts)
     if damaged:
@@ -191,11 +190,11 @@ def compress_command(
             except HilError as problem:
                 refused += 1
                 done.append({"file": str(path), "problem": str(problem)})
-                click.echo(f"{path}: not compressed: {problem}", err=True)
+                _say(progress, f"{path}: not compressed: {problem}", err=True)
                 continue
             done.append({"file": str(path), **asdict(facts)})
             if not as_json:
-                click.echo(f"{path}: {_sentence(facts)}")
+                _say(progress, f"{path}: {_sentence(facts)}")
     if as_json:
         echo_json([{**each, "path": each["path"] and str(each["path"])} for each in done])
     if refused:
@@ -231,6 +230,14 @@ def _sentence(facts: Compressed) -> str:
     return f"would be {words}" if facts.path is None else f"{words}: {facts.path}"
 
 
+def _say(progress: Progress, text: str, *, err: bool = False) -> None:
+    """Print a line, above the bar where that is on the same terminal."""
+    if progress.disable or not (err or sys.stdout.isatty()):
+        click.echo(text, err=err)
+    else:
+        progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def _no_rows(count: int) -> str:
     return "1 line is no row" if count == 1 else f"{count:,} lines are no rows"
 
@@ -246,6 +253,4 @@ def _progress() -> Progress:
         console=console,
         transient=True,
         disable=not console.is_terminal,
-        # Through the bar's console lines would go to stderr, also out of a pipe.
-        redirect_stdout=sys.stdout.isatty(),
     )
