@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import compress_offline
 import modbus_round_trip
-import offline_compression
 import simulated_day
 import state_store
 import thousand_plants
@@ -82,32 +82,6 @@ Durable transactions a second (SQLite {got["sqlite"]}, WAL, `synchronous=FULL`),
 """
 
 
-def plants_section(got: dict[str, Any]) -> str:
-    """A thousand plants at 1 Hz."""
-    rows = "\n".join(
-        f"| {label} | {r['p50_ms']:.1f} | {r['p99_ms']:.1f} | {r['max_ms']:.1f}"
-        f" | {r['cores']:.2f} |"
-        for label, r in (
-            ("hil, one block and adjacent setpoints", got["compact"]["hil"]),
-            ("pymodbus, the same reads and writes alone", got["compact"]["pymodbus"]),
-            ("hil, the default map (nine blocks, three writes)", got["default"]["hil"]),
-        )
-    )
-    return f"""## A thousand plants at 1 Hz
-
-{got["plants"]} emulated plants in a process of their own; each step writes both setpoints, which
-change every second, and reads every point. From the step to the answered exchange, and the cores
-that the asking process uses, over {got["seconds"]} s; engine and pymodbus in turn. The engine
-decides, watches and publishes meanwhile; pymodbus only asks. Goal with the compact map: p99 at
-most 5 ms, at most 0.7 cores. The emulators use {got["compact"]["emulators_cores"]:.2f} cores with
-the compact map, {got["default"]["emulators_cores"]:.2f} with the default one.
-
-| | p50 ms | p99 ms | max ms | cores |
-| --- | --- | --- | --- | --- |
-{rows}
-"""
-
-
 def compression_section(got: dict[str, Any]) -> str:
     """Offline compression and sizes."""
     rates = "\n".join(
@@ -136,14 +110,40 @@ tolerances. Goal: at least {got["goal_rows_a_s"]:,}.
 """
 
 
+def plants_section(got: dict[str, Any]) -> str:
+    """A thousand plants at 1 Hz."""
+    rows = "\n".join(
+        f"| {label} | {r['p50_ms']:.1f} | {r['p99_ms']:.1f} | {r['max_ms']:.1f}"
+        f" | {r['cores']:.2f} |"
+        for label, r in (
+            ("hil, one block and adjacent setpoints", got["compact"]["hil"]),
+            ("pymodbus, the same reads and writes alone", got["compact"]["pymodbus"]),
+            ("hil, the default map (nine blocks, three writes)", got["default"]["hil"]),
+        )
+    )
+    return f"""## A thousand plants at 1 Hz
+
+{got["plants"]} emulated plants in a process of their own; each step writes both setpoints, which
+change every second, and reads every point. From the step to the answered exchange, and the cores
+that the asking process uses, over {got["seconds"]} s; engine and pymodbus in turn. The engine
+decides, watches and publishes meanwhile; pymodbus only asks. Goal with the compact map: p99 at
+most 5 ms, at most 0.7 cores. The emulators use {got["compact"]["emulators_cores"]:.2f} cores with
+the compact map, {got["default"]["emulators_cores"]:.2f} with the default one.
+
+| | p50 ms | p99 ms | max ms | cores |
+| --- | --- | --- | --- | --- |
+{rows}
+"""
+
+
 def main() -> None:
     """Measure and write the page."""
     sections = [
         modbus_section(modbus_round_trip.measure()),
         day_section(simulated_day.measure()),
         store_section(state_store.measure()),
+        compression_section(compress_offline.measure()),
         plants_section(thousand_plants.measure()),
-        compression_section(offline_compression.measure()),
     ]
     text = f"""# Performance
 

@@ -158,6 +158,17 @@ def test_compress_leaves_a_file_alone_that_somebody_writes_to(
     assert f"not compressed: process {process} has it open" in got.err
 
 
+def test_a_link_stays_one_in_place(shell: Shell, days: list[Path]) -> None:
+    link = days[0].with_name("20260301_lib.csv")
+    link.symlink_to(days[0])
+    size = days[0].stat().st_size
+
+    assert shell("recordings", "compress", "--in-place", link.name).code == 0
+
+    assert link.is_symlink()
+    assert days[0].stat().st_size < size
+
+
 def test_a_dry_run_says_what_would_be_saved(shell: Shell, days: list[Path]) -> None:
     before = days[0].stat()
 

@@ -132,6 +132,21 @@ def test_the_oldest_spelling_is_one_plant_reached_in_two_ways() -> None:
     assert "modbus_local.description: " in said
 
 
+def test_series_listed_by_plant_are_those_of_the_plants() -> None:
+    own = "    measurement_series: {soc: 5, p: 11, q: 10, v: 9}\n"
+    listed = "  measurement_series_by_plant: {vrfb: {soc: 21, p: 22, q: null, v: 24}}\n"
+    assert own in NEWEST
+
+    config, notes = migrated(
+        NEWEST.replace(own, "").replace("istentore_api:\n", "istentore_api:\n" + listed)
+    )
+
+    series = config.plants["vrfb"].measurement_series
+    assert series is not None
+    assert series.model_dump() == {"soc": 21, "p": 22, "q": None, "v": 24}
+    assert not any("measurement_series" in note for note in notes)
+
+
 def test_what_this_version_cannot_do_is_left_at_its_default_and_said() -> None:
     text = NEWEST.replace('host: "127.0.0.1"\n    port: 8051', 'host: "0.0.0.0"\n    port: 8051')
     config, notes = migrated(text.replace("enabled: false", "enabled: true"))

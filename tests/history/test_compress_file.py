@@ -3,6 +3,7 @@
 import fcntl
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -151,6 +152,20 @@ def test_a_missing_file_and_a_folder_that_cannot_be_written_are_said(day: Path) 
         compress(day.with_name("none.csv"))
     with pytest.raises(HilError, match="No such file"):
         compress(day, day.parent / "gone" / "x.csv")
+
+
+def test_a_disk_that_fills_up_leaves_the_original_alone(day: Path) -> None:
+    before = day.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(HilError, match="File too large"):
+            compress(day, day)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert day.read_bytes() == before
+    assert names(day.parent) == ["20260504_lib.csv"]
 
 
 def test_files_of_old_keep_their_line_ends_and_mark(tmp_path: Path) -> None:

@@ -184,7 +184,8 @@ def compress_command(
     refused = 0
     with _progress() as progress:
         for path in progress.track(paths, description="compressing"):
-            target = None if dry_run else path if in_place else _beside(path)
+            # A link stays one: the file that it leads to is replaced.
+            target = None if dry_run else path.resolve() if in_place else _beside(path)
             try:
                 facts = _compress(recordings, path, target)
             except HilError as problem:
@@ -206,9 +207,10 @@ def _compress(recordings: RecordingFiles, path: Path, target: Path | None) -> Co
     name = parse_name(path.name)
     if name is not None and name.day >= today:
         raise HilError("it is today's and still being recorded; compress it tomorrow")
-    if target not in {None, path} and os.path.lexists(target):
+    is_in_place = target == path.resolve()
+    if target is not None and not is_in_place and os.path.lexists(target):
         raise HilError(f"{target} is already there; remove it first")
-    process = opened_by(path) if target == path else None
+    process = opened_by(path) if is_in_place else None
     if process is not None:
         raise HilError(f"process {process} has it open; compress it when that has closed it")
     today_at, _ = day_range(today, recordings.zone)

@@ -24,6 +24,8 @@ _OLD_SECTIONS = frozenset(
     {"general", "time", "schedule", "startup", "istentore_api", "timing", "dashboard", "recording"}
     | {"plants", "plant", "modbus_local", "modbus_remote"}
 )
+# What has no line comes after all that have one.
+_LAST = 10**9
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _TOLERANCES = (
     "p_setpoint_kw",
@@ -56,7 +58,7 @@ _REASONS: dict[Path, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """A valid configuration as YAML, and what was not taken over as it stood, in file order."""
+    """A valid configuration as YAML, and what was not taken over as it stood, by line."""
 
     text: str
     notes: tuple[Note, ...]
@@ -82,7 +84,7 @@ def migrate(text: str, *, name: str) -> Migrated:
         old.notes.append(Note(problem.where, f"is left at its default: {problem.why}"))
     if asked:
         _loaded(made, name)
-    return Migrated(_yaml(made), tuple(sorted(old.notes, key=lambda note: note.line or 0)))
+    return Migrated(_yaml(made), tuple(sorted(old.notes, key=lambda note: note.line or _LAST)))
 
 
 def _loaded(made: dict[str, Any], name: str) -> Config:
@@ -281,7 +283,7 @@ def _web(old: OldValues) -> dict[str, Any]:
 def _plants(old: OldValues) -> dict[str, Any]:
     if old.has("plants"):
         return {name: migrate_plant.plant(old, name) for name in old.keys("plants")}
-    by_plant = ("istentore_api", "measurement_series_by_plant")
+    by_plant = migrate_plant.SERIES_BY_PLANT
     old.keys(*by_plant)
     why = "there was one plant, and its series are those of `local`; change them by hand if need be"
     if old.has(*by_plant, "remote"):

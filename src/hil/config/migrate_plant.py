@@ -14,6 +14,7 @@ SERIES = {
     "lib": {"soc": 4, "p": 6, "q": 7, "v": 8},
     "vrfb": {"soc": 5, "p": 11, "q": 10, "v": 9},
 }
+SERIES_BY_PLANT: Path = ("istentore_api", "measurement_series_by_plant")
 # What the original took for a key of the model that was absent.
 _CAPACITY_KWH = 50.0
 _LIMITS = {"p_max_kw": 1000.0, "p_min_kw": -1000.0, "q_max_kvar": 600.0, "q_min_kvar": -600.0}
@@ -51,9 +52,10 @@ def plant(old: OldValues, name: str) -> dict[str, Any]:
         "name": old.text(*root, "name", default=name.upper()),
         "model": {"kind": kind, **model(old, (*root, "model"))},
     }
-    made["measurement_series"] = series(
-        old, (*root, "measurement_series"), defaults=SERIES.get(name, {})
-    )
+    listed: Path = (*root, "measurement_series")
+    if not old.has(*listed) and old.has(*SERIES_BY_PLANT, name):
+        listed = (*SERIES_BY_PLANT, name)
+    made["measurement_series"] = series(old, listed, defaults=SERIES.get(name, {}))
     places: dict[str, Path] = {transport: (*root, "modbus", transport) for transport in TRANSPORTS}
     return made | reached(old, places, local_port=LOCAL_PORTS.get(name))
 

@@ -84,7 +84,7 @@ def compress_file(
         if target is None or not facts.is_smaller:
             return facts
         with _part_of(target) as (part, fd):
-            _write(fd, new, mode=before.st_mode)
+            _write(fd, new, like=before)
             check(original, places, rules)
             if part.read_bytes() != new:
                 raise HilError("the disk does not give back what was written")
@@ -185,8 +185,10 @@ def _part_of(target: Path) -> Iterator[tuple[Path, int]]:
         os.close(fd)
 
 
-def _write(fd: int, data: bytes, *, mode: int) -> None:
-    os.fchmod(fd, mode & 0o7777)
+def _write(fd: int, data: bytes, *, like: os.stat_result) -> None:
+    with suppress(PermissionError):  # only the administrator gives files away
+        os.fchown(fd, like.st_uid, like.st_gid)
+    os.fchmod(fd, like.st_mode & 0o7777)
     left = memoryview(data)
     while left:
         left = left[os.write(fd, left) :]
