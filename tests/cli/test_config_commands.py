@@ -12,7 +12,6 @@ from hil import __version__
 from hil.cli import config_commands
 from hil.cli.main import hil
 from hil.config.load import default_text, load_default
-from old_configs import NEWEST
 
 
 @pytest.fixture
@@ -195,43 +194,3 @@ def test_check_refuses_what_a_run_would_refuse(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "web.host: 0.0.0.0 can be reached from other machines" in result.stderr
-
-
-def test_migrate_prints_the_configuration_and_lists_the_rest(run: type[Run]) -> None:
-    Path("old.yaml").write_text(NEWEST)
-
-    made = run("config", "migrate", "old.yaml")
-
-    assert made.code == 0
-    assert "line 9: schedule.source_csv: schedules are put into" in made.err
-    Path("new.yaml").write_text(made.out)
-    assert run("config", "check", "new.yaml").code == 0
-
-
-def test_migrate_overwrites_only_when_told(run: type[Run]) -> None:
-    Path("old.yaml").write_text(NEWEST)
-    Path("new.yaml").write_text("mine")
-
-    refused = run("config", "migrate", "old.yaml", "-o", "new.yaml")
-
-    assert (refused.code, refused.out) == (1, "")
-    assert refused.err.endswith("new.yaml: already there; --force writes over it\n")
-    assert Path("new.yaml").read_text() == "mine"
-    made = run("config", "migrate", "old.yaml", "-o", "new.yaml", "--force")
-    assert (made.code, made.out) == (
-        0,
-        "wrote new.yaml; next: `hil config check new.yaml`\n",
-    )
-    assert run("config", "check", "new.yaml").code == 0
-
-
-@pytest.mark.parametrize("text", [None, "site: {}", "general: {log_level: 7}", "\ud800"])
-def test_migrate_refuses_what_it_cannot_take_over(run: type[Run], text: str | None) -> None:
-    if text is not None:
-        Path("old.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
-
-    refused = run("config", "migrate", "old.yaml", "-o", "new.yaml")
-
-    assert (refused.code, refused.out) == (2, "")
-    assert refused.err.startswith("old.yaml: ")
-    assert not Path("new.yaml").exists()

@@ -20,6 +20,7 @@ from hil.cli.control_commands import (
 )
 from hil.cli.doctor_command import doctor_command
 from hil.cli.fault_commands import fault_group
+from hil.cli.migrate_command import migrate_command
 from hil.cli.override_commands import override_group, set_command
 from hil.cli.recordings_commands import recordings_group
 from hil.cli.run_commands import emulate_command, engine_command, run_command
@@ -99,6 +100,7 @@ for command in (
     config,
 ):
     hil.add_command(command)
+config.add_command(migrate_command)
 
 
 def main() -> None:
