@@ -89,6 +89,8 @@ def test_files_are_names_patterns_paths_and_folders(shell: Shell, days: list[Pat
         assert len(shell("recordings", "list", *words, "--json").json()) == 2
     once = shell("recordings", "list", str(days[0]), days[0].name, "--json").json()
     assert len(once) == 1
+    (days[0].parent / "hil.sqlite").write_bytes(b"\0")
+    assert len(shell("recordings", "list", "*", "--json").json()) == 2
     for words in (["list", "20260601_lib.csv"], ["verify", "1999*"], ["compress", "/no/such"]):
         missing = shell("recordings", *words)
         assert (missing.code, missing.out) == (2, "")

@@ -159,6 +159,10 @@ def test_what_this_version_cannot_do_is_left_at_its_default_and_said() -> None:
     assert any(note.startswith("startup.source: ") for note in notes)
 
 
+def test_a_level_by_its_other_name_is_the_same() -> None:
+    assert migrated(NEWEST.replace("debug", "Warn"))[0].logging.level == "WARNING"
+
+
 def test_an_api_without_an_address_is_none() -> None:
     config, notes = migrated(NEWEST.replace('  base_url: "https://market.example/default"\n', ""))
 
@@ -174,8 +178,9 @@ def test_every_wrong_value_is_named_with_its_line() -> None:
 
     units = "kW, W, MW, hW, kvar, var, Mvar, pu, %, raw, V, kV, pc"
     soc = "points.soc.unit: must be one of"
+    levels = "DEBUG, INFO, WARNING, ERROR, CRITICAL, WARN, FATAL"
     assert problems_of(text) == [
-        'line 3: general.log_level: must be DEBUG, INFO, WARNING, ERROR, CRITICAL, is "loud"',
+        f'line 3: general.log_level: must be {levels}, is "loud"',
         f'line 21: istentore_api.tomorrow_poll_start_time: {TIME}, is "25:30"',
         'line 31: timing.scheduler_period_s: must be a number, is the text "often"',
         f'line 83: plants.lib.modbus.local.{soc} {units}, is "furlong"',

@@ -79,10 +79,10 @@ class RecordingFiles:
             return recordings_in(path)
         if path.exists():
             return [path]
-        matching = [] if Path(argument).is_absolute() else sorted(self.folder.glob(argument))
+        matching = [path for path in recordings_in(self.folder) if path.match(argument)]
         if not matching:
             raise InvalidInput(f"{argument}: there is no such file, here or in {self.folder}")
-        return [path for path in matching if path.is_file()]
+        return matching
 
 
 def recordings_in(folder: Path) -> list[Path]:

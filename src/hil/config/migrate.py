@@ -27,6 +27,8 @@ _OLD_SECTIONS = frozenset(
 # What has no line comes after all that have one.
 _LAST = 10**9
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# Other names that Python has for them.
+_LEVEL_NAMES = {"WARN": "WARNING", "FATAL": "CRITICAL"}
 _TOLERANCES = (
     "p_setpoint_kw",
     "battery_active_power_kw",
@@ -147,7 +149,8 @@ def _site(old: OldValues) -> dict[str, Any]:
 
 def _logging(old: OldValues) -> dict[str, Any]:
     old.keys("general")
-    return _given(level=old.word("general", "log_level", among=_LEVELS))
+    level = old.word("general", "log_level", among=(*_LEVELS, *_LEVEL_NAMES))
+    return _given(level=_LEVEL_NAMES.get(level, level) if level else None)
 
 
 def _startup(old: OldValues) -> dict[str, Any]:
