@@ -307,3 +307,20 @@ def test_a_missing_key_is_a_problem_or_leaves_a_valid_configuration(
 
     if isinstance(made, Migrated):
         assert refusals(load_text(made.text)) == []
+
+
+PATHS = sorted({(name, path[:size]) for name, path in LEAVES for size in range(1, len(path))})
+
+
+@settings(max_examples=25)
+@given(st.sampled_from(PATHS), st.sampled_from([5, "zz", True, [1], [{"a": 1}], None, {}]))
+def test_a_section_that_is_none_is_named_or_empty(where: tuple[str, Path], new: Any) -> None:
+    name, path = where
+    tree = orjson.loads(orjson.dumps(TREES[name]))
+    parent_of(tree, path)[path[-1]] = new
+
+    made = attempt(tree)
+
+    place = yaml_source.where(path)
+    if new:
+        assert place in (made if isinstance(made, str) else {note.where for note in made.notes})

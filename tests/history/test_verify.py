@@ -3,8 +3,12 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dense_day import HEADER, ZONE, dense_day
+from hil.domain.errors import HilError
+from hil.history.recording_lines import split_lines
 from hil.history.verify import TOLD_MAX, flaws_in
 
 DAY = date(2026, 5, 4)
@@ -53,6 +57,11 @@ def test_a_day_of_a_clock_change_is_sound() -> None:
         ([row("10:00:00", "0.30000000000000004,1e-3,0,0,0.5,1,0,20")], ["3 form", "3 form"]),
         ([f"2026-05-04 10:00,{VALUES}\n"], ["3 time"]),
         ([f"soon,{VALUES}\n"], ["3 time"]),
+        ([f"20260504T100000+0200,{VALUES}\n"], ["3 time"]),
+        ([f"2026-02-30T10:00:00+02:00,{VALUES}\n"], ["3 time"]),
+        ([f"0001-01-01T00:00:00+02:00,{VALUES}\n"], ["3 time"]),
+        ([f"2026-05-04 10:00:00.500+02:00,{VALUES}\n"], []),
+        ([f"2026-05-04T08:00:00Z,{VALUES}\n"], []),
         ([row("10:00:02"), row("10:00:00")], ["4 order"]),
         ([row("10:00:02"), row("10:00:02")], ["4 twice"]),
         ([row("10:00:02"), row("10:06:03")], ["4 gap"]),
@@ -102,3 +111,30 @@ def test_of_many_flaws_of_a_kind_the_first_are_told_and_the_rest_counted() -> No
 
     assert [flaw.line for flaw in flaws] == [*range(3, 3 + TOLD_MAX)]
     assert "and 35 more lines like it; nothing" in str(flaws[-1])
+
+
+SMALL = dense_day(START, rows=12)
+pieces = st.sampled_from(
+    [b"", b"\0", b"\n", b"\r", b",", b"x", b"9", b"\xff", b"1e5", b" ", b"\n\n"]
+)
+damages = st.lists(
+    st.tuples(st.integers(0, len(SMALL)), st.integers(0, 30), pieces), min_size=1, max_size=3
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(damages)
+def test_what_is_called_sound_can_be_read_whole(damage: list[tuple[int, int, bytes]]) -> None:
+    data = SMALL
+    for at, length, piece in damage:
+        data = data[:at] + piece + data[at + length :]
+
+    flaws = flaws_in(data, day=None, zone=ZONE, max_gap_s=1e9, is_over=True)
+    try:
+        lines = split_lines(data)
+    except HilError:
+        assert flaws
+        return
+    assert lines.frame.height == len(lines.lines)
+    if not flaws:
+        assert b"".join([lines.head, *lines.lines]) == data

@@ -223,7 +223,7 @@ def _beside(path: Path) -> Path:
 
 def _sentence(facts: Compressed) -> str:
     if not facts.is_smaller:
-        return f"nothing to save ({facts.rows:,} rows)"
+        return f"nothing to save ({facts.rows:,} {'row' if facts.rows == 1 else 'rows'})"
     saved = 1 - facts.bytes_after / facts.bytes_before
     words = (
         f"{facts.rows:,} rows to {facts.rows_kept:,}, {size_text(facts.bytes_before)} to"

@@ -15,6 +15,10 @@ from hil.domain.site_day import day_range
 TOLD_MAX = 5
 _CELL = rb"(?:-?[0-9]+(?:\.[0-9]{1,%d})?)?" % DECIMALS
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_STAMP = re.compile(
+    rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+    rb"(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
 _DELETE = "delete the line"
 _COPY = "take the line from a copy, or delete it"
 
@@ -181,8 +185,9 @@ def _cells(line: bytes, number: int, names: list[str]) -> Iterator[Flaw]:
 
 
 def _time(stamp: bytes) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(stamp.decode("ascii"))
-    except ValueError:
+    if _STAMP.fullmatch(stamp) is None:
         return None
-    return None if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        return datetime.fromisoformat(stamp.decode("ascii")).astimezone(UTC)
+    except (ValueError, OverflowError):  # no such day, or none that can be reckoned with
+        return None
