@@ -45,7 +45,7 @@ def init(folder: Path) -> None:
 
 @click.group()
 def config() -> None:
-    """Check the configuration, or print its schema."""
+    """Check the configuration, print its schema, or bring one along from the original."""
 
 
 @config.command()

@@ -20,7 +20,9 @@ from hil.cli.control_commands import (
 )
 from hil.cli.doctor_command import doctor_command
 from hil.cli.fault_commands import fault_group
+from hil.cli.migrate_command import migrate_command
 from hil.cli.override_commands import override_group, set_command
+from hil.cli.recordings_commands import recordings_group
 from hil.cli.run_commands import emulate_command, engine_command, run_command
 from hil.cli.schedule_commands import schedule_group
 from hil.cli.simulate_command import simulate_command
@@ -87,6 +89,7 @@ for command in (
     set_command,
     override_group,
     schedule_group,
+    recordings_group,
     fault_group,
     alarms_command,
     ack_command,
@@ -97,6 +100,7 @@ for command in (
     config,
 ):
     hil.add_command(command)
+config.add_command(migrate_command)
 
 
 def main() -> None:
