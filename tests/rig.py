@@ -17,6 +17,7 @@ from hil.engine.settings import EngineSettings
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
 from hil.virtual.memory_link import MemoryLink
+from hil.virtual.memory_locks import Held, MemoryLocks
 from hil.virtual.memory_store import MemoryStore
 from specimen import FakeRegisters, spec
 
@@ -116,6 +117,7 @@ async def running(
     remote: dict[PlantId, FakeRegisters] | None = None,
     plant_spec: PlantSpec | None = None,
     meters: dict[str, FakeRegisters] | None = None,
+    held: Held | None = None,
 ) -> AsyncIterator[Rig]:
     """A started engine; leaving the block closes it without a safe stop.
 
@@ -124,6 +126,7 @@ async def running(
         registers: Plants that are there already.
         remote: The plants behind the remote endpoints, where there are any.
         meters: The further devices of the plants, by host.
+        held: The locks that several engines compete for.
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
@@ -144,6 +147,7 @@ async def running(
         sink,
         store or MemoryStore(),
         clock,
+        locks=MemoryLocks({} if held is None else held),
         emulator=None,
         new_id=lambda: f"id-{next(ids)}",
     )
@@ -157,5 +161,6 @@ async def running(
 def _with_remote(local: PlantSpec, remote: dict[PlantId, FakeRegisters] | None) -> PlantSpec:
     if not remote or local.id not in remote:
         return local
-    endpoint = local.endpoints[Transport.LOCAL]
+    main = Device(host="192.0.2.21", port=502)
+    endpoint = replace(local.endpoints[Transport.LOCAL], main=main)
     return replace(local, endpoints={**local.endpoints, Transport.REMOTE: endpoint})

@@ -38,6 +38,7 @@ from hil.engine.cadence import NS_PER_S, wall_ns
 from hil.engine.engine import Engine
 from hil.engine.settings import EngineSettings
 from hil.ports import Exchange
+from hil.virtual.memory_locks import MemoryLocks
 from hil.virtual.memory_store import MemoryStore
 
 PLANTS = 1_000
@@ -174,6 +175,7 @@ async def _engine(plants: list[PlantSpec]) -> dict[str, float]:
         _NoSink(),
         MemoryStore(),
         clock,
+        locks=MemoryLocks({}),
         emulator=None,
         new_id=iter(str(k) for k in range(10**9)).__next__,
     )
