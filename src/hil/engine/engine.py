@@ -116,6 +116,8 @@ class Engine:
             clock,
             self._board,
             self._supervisor,
+            self._audit,
+            new_id=new_id,
             plants=tuple(self._specs),
             soc_left=self._soc_left,
             is_local=lambda: self._site.selectors.transport is Transport.LOCAL,
