@@ -7,7 +7,8 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,26 @@ async def test_hosts_are_resolved_and_unknown_ones_stand_for_themselves() -> Non
     assert {"127.0.0.1", "::1"} & set(found["localhost"])
     assert found["No..Such"] == ("no..such",)
     assert len(asyncio.all_tasks()) == 1
+
+
+def test_files_that_come_and_go_never_give_two_holders(tmp_path: Path) -> None:
+    holders: list[int] = []
+    seen: list[int] = []
+
+    def compete(number: int) -> None:
+        mine = locks(tmp_path)
+        for _ in range(300):
+            with suppress(Impossible):
+                mine.hold([ONE])
+                holders.append(number)
+                seen.append(len(holders))
+                os.sched_yield()
+                holders.remove(number)
+                mine.hold([])
+
+    with ThreadPoolExecutor(4) as pool:
+        for ended in [pool.submit(compete, number) for number in range(4)]:
+            ended.result()
+
+    assert set(seen) == {1}
+    assert not names(tmp_path)
