@@ -177,7 +177,7 @@ def test_files_that_come_and_go_never_give_two_holders(tmp_path: Path) -> None:
 
     def compete(number: int) -> None:
         mine = locks(tmp_path)
-        for _ in range(300):
+        for _ in range(2_000):
             with suppress(Impossible):
                 mine.hold([ONE])
                 holders.append(number)
@@ -186,9 +186,14 @@ def test_files_that_come_and_go_never_give_two_holders(tmp_path: Path) -> None:
                 holders.remove(number)
                 mine.hold([])
 
-    with ThreadPoolExecutor(4) as pool:
-        for ended in [pool.submit(compete, number) for number in range(4)]:
-            ended.result()
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads meet between any two steps
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for ended in [pool.submit(compete, number) for number in range(4)]:
+                ended.result()
+    finally:
+        sys.setswitchinterval(interval_s)
 
     assert set(seen) == {1}
     assert not names(tmp_path)
