@@ -104,6 +104,8 @@ def _locked(path: Path, device: Device, owner: str) -> int:
     for _ in range(TRIES_MAX):
         try:
             lock = _opened(path)
+        except FileExistsError:
+            continue  # somebody else has made it meanwhile
         except OSError as error:
             raise HilError(
                 f"{path}, the lock on {_name(device)}, cannot be used: {error.strerror};"
@@ -126,7 +128,7 @@ def _locked(path: Path, device: Device, owner: str) -> int:
 
 
 def _opened(path: Path) -> int:
-    """Open the file, or make it for all users; raises OSError.
+    """Open the file, or make it for all users; raises OSError (`FileExistsError`: try again).
 
     Two steps, because the kernel may refuse (fs.protected_regular) to open somebody else's file in
     a shared folder when it might as well be made.
@@ -135,11 +137,7 @@ def _opened(path: Path) -> int:
     try:
         return os.open(path, flags)
     except FileNotFoundError:
-        pass
-    try:
         lock = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return os.open(path, flags)
     os.fchmod(lock, 0o666)  # whatever the umask: every user must be able to lock it
     return lock
 
