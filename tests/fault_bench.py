@@ -15,6 +15,7 @@ from hil.engine.engine import Engine
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
 from hil.virtual.memory_link import MemoryLink
+from hil.virtual.memory_locks import MemoryLocks
 from hil.virtual.memory_store import MemoryStore
 from rig import LIB, SETTINGS, START, FakeSink, Rig
 
@@ -68,6 +69,7 @@ async def faulty_engine(
         FakeSink(),
         MemoryStore(),
         clock,
+        locks=MemoryLocks({}),
         emulator=fleet,
         new_id=lambda: f"id-{next(ids)}",
     )

@@ -19,6 +19,7 @@ from hil.config.model import Config
 from hil.domain.alarms import CATALOGUE
 from hil.domain.faults import FAULT_TYPES, PROFILES, Param, parse_faults
 from hil.virtual.memory_link import MemoryLink
+from hil.virtual.memory_locks import MemoryLocks
 from hil.virtual.memory_store import MemoryStore
 from hil.web.app import WebSettings, make_app
 
@@ -122,6 +123,7 @@ def openapi_schema() -> dict[str, Any]:
             clock,
             directory=Path(folder),
             store=MemoryStore(),
+            locks=MemoryLocks({}),
             emulator=emulated_fleet(config, specs, clock),
             draw=random.Random(0),
         )

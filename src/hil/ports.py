@@ -1,6 +1,6 @@
 """The seams of the engine: Protocols only, and the values that cross them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from hil.domain.commands import Command, CommandKind
 from hil.domain.downsample import Buckets
 from hil.domain.faults import Fault, FaultKind
 from hil.domain.modbus_pdu import Request, Response
-from hil.domain.plant import PlantId
+from hil.domain.plant import Device, PlantId
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
 from hil.domain.signals import Row
 from hil.domain.smoke_report import Reading, SmokeReport
@@ -79,6 +79,19 @@ class PlantLink(Protocol):
 
     async def close(self) -> None:
         """Drop the connection; the next exchange makes a new one."""
+        ...
+
+
+class DeviceLocks(Protocol):
+    """The right to write to devices: one process of this machine has it of a device."""
+
+    def hold(self, devices: Collection[Device]) -> None:
+        """Hold the locks of these devices, and let go of all others.
+
+        Raises:
+            Impossible: Another process holds one of them; all is held as before.
+            HilError: A lock cannot be had for another reason; all is held as before.
+        """
         ...
 
 

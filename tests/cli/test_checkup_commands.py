@@ -11,8 +11,10 @@ import pytest
 
 from engine_script import EngineScript
 from hil.adapters.data_directory import DataDirectory
+from hil.adapters.device_lock import FileLocks
 from hil.adapters.modbus_server import Handler, ModbusServer
 from hil.config.load import default_text
+from hil.domain.plant import Device
 from live_bench import free_port, make_bench
 from remote_devices import in_thread
 from specimen import FakeRegisters
@@ -148,6 +150,27 @@ def test_smoke_keeps_off_the_plants_of_an_engine_that_does_not_answer(
     assert ran.code == 1
     assert ran.out == ""
     assert ran.err
+
+
+def test_zero_is_not_written_to_a_plant_that_another_process_writes_to(
+    lib_port: int, shell: Shell
+) -> None:
+    device, locks = FakeRegisters(), FileLocks("data directory /elsewhere", {})
+    locks.hold([Device(host="127.0.0.1", port=lib_port)])
+    try:
+        with served(device.handle, lib_port):
+            looked = shell("smoke", "lib")
+            refused = shell("smoke", "lib", "--write-zero")
+            locks.hold([])
+            wrote = shell("smoke", "lib", "--write-zero")
+    finally:
+        locks.hold([])
+
+    assert looked.code == 0, looked.err  # who only reads is nobody's rival
+    assert refused.code == 1
+    assert f"data directory /elsewhere) writes to 127.0.0.1:{lib_port} unit 1" in refused.err
+    assert wrote.code == 0, wrote.err
+    assert device.writes == [(86, 0), (88, 0)]
 
 
 def test_register_read_shows_hex_words_and_value(engine: EngineScript, shell: Shell) -> None:

@@ -16,7 +16,7 @@ from hil.emulation.fleet import EmulatedFleet
 from hil.engine.engine import Engine
 from hil.engine.fleet import LinkOf
 from hil.engine.settings import EngineSettings
-from hil.ports import Clock, EmulatorControl, StateStore
+from hil.ports import Clock, DeviceLocks, EmulatorControl, StateStore
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,7 @@ def build_engine(
     *,
     directory: Path,
     store: StateStore,
+    locks: DeviceLocks,
     emulator: EmulatorControl,
     draw: random.Random,
 ) -> Engine:
@@ -101,6 +102,7 @@ def build_engine(
         sink,
         store,
         clock,
+        locks=locks,
         emulator=emulator,
         new_id=lambda: f"{draw.getrandbits(64):016x}",
     )

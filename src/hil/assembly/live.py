@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hil.adapters.data_directory import DataDirectory, listen_tcp
+from hil.adapters.device_lock import FileLocks, addresses_of
 from hil.adapters.emulator_control import ControlClient, EmulatorControlServer
 from hil.adapters.modbus_server import ModbusServer
 from hil.adapters.shared_link import TcpLinks
@@ -137,6 +138,7 @@ class Live:
         if self._parts.web:
             listeners.append(listen_tcp(config.web.host, config.web.port, what="the page"))
             self._stack.callback(listeners[1].close)
+        hosts = {e.main.host for spec in specs for e in spec.endpoints.values()}
         links = TcpLinks(timeout_s=config.timing.modbus_timeout_s)
         self.engine = build_engine(
             config,
@@ -145,6 +147,7 @@ class Live:
             self._clock,
             directory=directory.path,
             store=SqliteStore(directory.path / config.recording.directory / STATE_NAME),
+            locks=FileLocks(f"data directory {directory.path}", await addresses_of(hosts)),
             emulator=ControlClient(config.emulation.control_port),
             draw=random.SystemRandom(),
         )

@@ -22,6 +22,7 @@ from hil.engine.cadence import NS_PER_S, Bell
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
 from hil.virtual.memory_link import MemoryLink
+from hil.virtual.memory_locks import MemoryLocks
 from hil.virtual.memory_store import MemoryStore
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ async def _rehearse(
         clock,
         directory=out,
         store=MemoryStore(),
+        locks=MemoryLocks({}),
         emulator=fleet,
         draw=random.Random(f"{seed}/ids"),  # noqa: S311 - ids of a rehearsal, to be the same again
     )

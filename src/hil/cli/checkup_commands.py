@@ -10,6 +10,7 @@ import click
 from rich.live import Live
 
 from hil.adapters.data_directory import is_taken
+from hil.adapters.device_lock import FileLocks, addresses_of
 from hil.adapters.engine_answer import NoAnswer, read_readings, read_smoke
 from hil.adapters.engine_client import EngineClient, Lost, Patience
 from hil.adapters.shared_link import TcpLinks
@@ -147,8 +148,15 @@ async def _check_all(
     write_zero: bool,
     trace: bool,
 ) -> list[SmokeReport]:
-    """All plants at the same time; those behind one gateway share its connection, in turn."""
+    """All plants at the same time; those behind one gateway share its connection, in turn.
+
+    Raises:
+        Impossible: Zero shall be written, and another process writes to one of the plants.
+    """
     clock, links = SystemClock(), TcpLinks(timeout_s=timeout_s)
+    devices = [spec.endpoints[transport].main for spec in specs] if write_zero else []
+    locks = FileLocks("hil smoke", await addresses_of({device.host for device in devices}))
+    locks.hold(devices)
 
     async def check(spec: PlantSpec) -> SmokeReport:
         link = links.link(spec.endpoints[transport].main)
@@ -167,7 +175,10 @@ async def _check_all(
         finally:
             await link.close()
 
-    return list(await asyncio.gather(*map(check, specs)))
+    try:
+        return list(await asyncio.gather(*map(check, specs)))
+    finally:
+        locks.hold(())
 
 
 def _write(path: Path, content: bytes) -> None:
