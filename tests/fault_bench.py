@@ -56,6 +56,7 @@ async def faulty_engine(
         step_s=1.0,
         initial_soc_pu=0.5,
         v_source_pu=1.0,
+        f_hz=50.0,
         faults={},
     )
     ids = count(1)

@@ -117,14 +117,16 @@ class Live:
     async def _start_emulation(self, specs: tuple[PlantSpec, ...]) -> None:
         fleet = emulated_fleet(self._config, specs, self._clock)
         for spec in specs:
-            device = spec.endpoints[Transport.LOCAL].main
-            plant = fleet.plants[spec.id]
-            server = ModbusServer(plant.handle, unit_id=device.unit_id)
-            await server.start(device.host, device.port)
-            self._stack.push_async_callback(server.close)
-            plant.listen(server.knock)
-            self._doors.start(f"door {spec.id}", partial(server.attend, plant.door))
-            log.info("plant=%s emulated on %s:%d", spec.id, device.host, device.port)
+            local = spec.endpoints[Transport.LOCAL]
+            for name, served in fleet.served(spec.id).items():
+                device = local.main if name is None else local.devices[name]
+                who = spec.id if name is None else f"{spec.id}/{name}"
+                server = ModbusServer(served.handle, unit_id=device.unit_id)
+                await server.start(device.host, device.port)
+                self._stack.push_async_callback(server.close)
+                served.listen(server.knock)
+                self._doors.start(f"door {who}", partial(server.attend, served.door))
+                log.info("plant=%s emulated on %s:%d", who, device.host, device.port)
         self._stack.push_async_callback(self._doors.stop)
         control = EmulatorControlServer(fleet)
         await control.start(self._config.emulation.control_port)

@@ -109,6 +109,12 @@ class Endpoint:
     registers: RegisterMap
     devices: Mapping[str, Device] = field(default_factory=dict)
 
+    @property
+    def read_devices(self) -> dict[str, Device]:
+        """The further servers that have points to read."""
+        read = {point.device for point in self.registers.points.values()}
+        return {name: device for name, device in self.devices.items() if name in read}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantSpec:

@@ -55,7 +55,6 @@ class PlantPoints:
         self._main = DevicePoints(
             f"plant={plant}", endpoint.registers, endpoint.main, link_of(endpoint.main), clock
         )
-        has_points = {point.device for point in endpoint.registers.points.values()}
         self._devices = {
             name: _SideDevice(
                 DevicePoints(
@@ -67,8 +66,7 @@ class PlantPoints:
                     name=name,
                 )
             )
-            for name, device in endpoint.devices.items()
-            if name in has_points
+            for name, device in endpoint.read_devices.items()
         }
         self._readers = Supervisor(clock)
         self.write_counts = self._main.write_counts
