@@ -12,7 +12,7 @@ from hil.domain.modbus_pdu import (
     encode_request,
     encode_response,
 )
-from hil.domain.registers import RegisterMap
+from hil.domain.plant import Endpoint
 from hil.ports import Exchange, PlantLink
 
 
@@ -20,16 +20,17 @@ class TracingLink:
     """A `PlantLink` that keeps a line for each PDU that it sends and gets.
 
     Args:
-        unit_id: The unit id that stands before each PDU on the wire.
+        device: The further device of the endpoint that is spoken to; None: the plant's own server.
         lines: Where the lines are added.
     """
 
     def __init__(
-        self, link: PlantLink, registers: RegisterMap, *, unit_id: int, lines: list[str]
+        self, link: PlantLink, endpoint: Endpoint, *, device: str | None, lines: list[str]
     ) -> None:
         self._link = link
-        self._registers = registers
-        self._unit_id = unit_id
+        self._registers = endpoint.registers
+        self._device = device
+        self._unit_id = (endpoint.main if device is None else endpoint.devices[device]).unit_id
         self._lines = lines
 
     async def exchange(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
@@ -65,7 +66,7 @@ class TracingLink:
             f"{point.name}={'not known' if value is None else f'{value:.8g}'}"
             for point in self._registers.points.values()
             if point.table is request.table
-            and point.device is None
+            and point.device == self._device
             and request.address <= point.address
             and point.end <= request.address + request.count
             for at in (point.address - request.address,)

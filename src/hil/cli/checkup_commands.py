@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.live import Live
@@ -12,7 +13,7 @@ from rich.live import Live
 from hil.adapters.data_directory import is_taken
 from hil.adapters.engine_answer import NoAnswer, read_readings, read_smoke
 from hil.adapters.engine_client import EngineClient, Lost, Patience
-from hil.adapters.modbus_client import TcpLink
+from hil.adapters.shared_link import TcpLinks
 from hil.adapters.system_clock import SystemClock
 from hil.checkup.junit import junit
 from hil.checkup.smoke import READS, smoke
@@ -71,6 +72,8 @@ def smoke_command(
 ) -> None:
     """Check PLANTs (default: all): connect, read every point, time it, and say what cannot be.
 
+    Further devices of a plant, such as a meter, are checked after it and held against it.
+
     Needs no engine; when one runs on these endpoints it asks for the check, so that no device is
     connected to twice. Exits with 1 when a check has failed.
     """
@@ -87,11 +90,10 @@ def smoke_command(
                 )
             )
         else:
-            wanted = {"write_zero": write_zero, "trace": trace}
             with engine:
                 if over is not None:
                     raise HilError("--over needs the plants for itself: stop the engine first")
-                reports = [read_smoke(engine.smoke(spec.id, wanted)) for spec in specs]
+                reports = _asked_of(engine, specs, asked, write_zero=write_zero, trace=trace)
     if junit_file is not None:
         _write(junit_file, junit(reports))
     if as_json:
@@ -138,6 +140,23 @@ def _engine_on(data_dir: Path, transport: Transport) -> EngineClient | None:
     return client
 
 
+def _asked_of(
+    engine: EngineClient,
+    specs: Sequence[PlantSpec],
+    transport: Transport,
+    *,
+    write_zero: bool,
+    trace: bool,
+) -> list[SmokeReport]:
+    """The checks that a running engine makes, those of further devices after their plant."""
+    wanted: list[tuple[str, dict[str, Any]]] = []
+    for spec in specs:
+        wanted.append((spec.id, {"write_zero": write_zero, "trace": trace}))
+        devices = spec.endpoints[transport].read_devices
+        wanted += [(spec.id, {"trace": trace, "device": device}) for device in devices]
+    return [read_smoke(engine.smoke(plant, body)) for plant, body in wanted]
+
+
 async def _check_all(
     specs: Sequence[PlantSpec],
     transport: Transport,
@@ -147,27 +166,40 @@ async def _check_all(
     write_zero: bool,
     trace: bool,
 ) -> list[SmokeReport]:
-    """All plants at the same time, each over a connection of its own."""
+    """All plants at the same time, each over connections of its own, and then its devices."""
     clock = SystemClock()
+    links = TcpLinks(timeout_s=timeout_s)
 
-    async def check(spec: PlantSpec) -> SmokeReport:
-        link = TcpLink(spec.endpoints[transport].main, timeout_s=timeout_s)
-        try:
-            return await smoke(
-                spec,
-                transport,
-                link,
-                clock,
-                within_s=2 * timeout_s,
-                reads=READS,
-                over_s=0.0 if over is None else over.total_seconds(),
-                write_zero=write_zero,
-                trace=trace,
-            )
-        finally:
-            await link.close()
+    async def check(spec: PlantSpec) -> list[SmokeReport]:
+        endpoint = spec.endpoints[transport]
+        own = links.link(endpoint.main)
+        reports: list[SmokeReport] = []
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(own.close)
+            for name, device in ((None, endpoint.main), *endpoint.read_devices.items()):
+                link = own
+                if name is not None:
+                    link = links.link(device)
+                    stack.push_async_callback(link.close)
+                reports.append(
+                    await smoke(
+                        spec,
+                        transport,
+                        link,
+                        clock,
+                        within_s=2 * timeout_s,
+                        device=name,
+                        beside=None if name is None else own,
+                        reads=READS,
+                        over_s=0.0 if over is None else over.total_seconds(),
+                        write_zero=write_zero,
+                        trace=trace,
+                    )
+                )
+        return reports
 
-    return list(await asyncio.gather(*map(check, specs)))
+    checked = await asyncio.gather(*map(check, specs))
+    return [report for reports in checked for report in reports]
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -94,9 +94,12 @@ class Contact:
             )
         return outcome, self._look(outcome, phase, wrote=bool(writes))
 
-    async def lend(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+    async def lend(
+        self, requests: Sequence[Request], *, within_s: float, device: str | None
+    ) -> Exchange:
         """An exchange of somebody else's; it leaves no trace in measurement and health."""
-        return await self._uncut(self._points.lend(requests, within_s=within_s), LENT_CUT_OFF)
+        asking = self._points.lend(requests, within_s=within_s, device=device)
+        return await self._uncut(asking, LENT_CUT_OFF)
 
     async def _uncut(self, asking: Coroutine[Any, Any, T], cut_off: T) -> T:
         """What came of an exchange; `cut_off` when an e-stop ended it."""
