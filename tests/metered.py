@@ -1,10 +1,8 @@
 """A plant with a meter of its own, as a specification and as a configuration."""
 
-import re
 from dataclasses import replace
 
 from emulated_bench import LIB_POINTS, spec_of
-from hil.config.load import default_text
 from hil.domain.plant import Device, PlantSpec, Transport
 from hil.domain.point import Access, Format, Point
 
@@ -43,21 +41,17 @@ def metered_spec(points: list[Point] = METER_POINTS, *, device: Device = METER) 
     return replace(plain, endpoints={Transport.LOCAL: replace(local, devices={"meter": device})})
 
 
-def metered_text(port: int = 5030) -> str:
-    """The packaged configuration, the plant lib with a meter at this port."""
-    text, found = re.subn(
-        r"local: \{host: 127.0.0.1, port: 5020",
-        f"local: {{devices: {{meter: {{host: 127.0.0.1, port: {port}, unit_id: 7}}}},"
-        " host: 127.0.0.1, port: 5020",
-        default_text(),
-    )
-    assert found == 1
+def with_meter(text: str, *, port: int, lib_port: int = 5020) -> str:
+    """A packaged configuration whose plant lib has a meter at this port."""
+    main = f"local: {{host: 127.0.0.1, port: {lib_port}"
     last = "        v_poi:        {address: 296, format: uint16, access: r, unit: V}\n"
-    assert last in text, "the packaged map has changed"
+    assert main in text, main
+    assert last in text, last
+    devices = f"devices: {{meter: {{host: 127.0.0.1, port: {port}, unit_id: 7}}}}"
     more = (
         "        meter_p: {address: 0, format: int16, unit: kW, scale: 0.1, device: meter}\n"
         "        meter_q: {address: 1, format: int16, unit: kvar, scale: 0.1, device: meter}\n"
         "        meter_f: {address: 2, format: uint16, scale: 0.001, device: meter}\n"
         "        meter_v: {address: 3, format: uint16, unit: V, device: meter}\n"
     )
-    return text.replace(last, last + more, 1)
+    return text.replace(main, f"{main}, {devices}", 1).replace(last, last + more, 1)

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from hil.assembly.rehearsal import rehearsal
-from hil.config.load import load_text
+from hil.config.load import default_text, load_text
 from hil.domain.plant import PlantId
 from hil.domain.schedule import Schedule, Series
-from metered import metered_text
+from metered import with_meter
 
 COUNT = {"p_poi_kw": 0.1, "q_poi_kvar": 0.1, "v_poi_kV": 0.001}
 TWINS = {"meter_p": "p_poi_kw", "meter_q": "q_poi_kvar", "meter_v": "v_poi_kV"}
 
 
 def test_the_meter_is_recorded_and_agrees_with_the_plant(tmp_path: Path) -> None:
-    config = load_text(metered_text())
+    config = load_text(with_meter(default_text(), port=5030))
     timing = config.timing.model_copy(
         update={"dispatch_period_s": 60.0, "measurement_period_s": 60.0}
     )

@@ -117,10 +117,9 @@ class Live:
     async def _start_emulation(self, specs: tuple[PlantSpec, ...]) -> None:
         fleet = emulated_fleet(self._config, specs, self._clock)
         for spec in specs:
-            local = spec.endpoints[Transport.LOCAL]
-            for name, served in fleet.served(spec.id).items():
-                device = local.main if name is None else local.devices[name]
-                who = spec.id if name is None else f"{spec.id}/{name}"
+            served_by = fleet.served(spec.id)
+            for name, device in spec.endpoints[Transport.LOCAL].servers.items():
+                served, who = served_by[name], spec.label(name)
                 server = ModbusServer(served.handle, unit_id=device.unit_id)
                 await server.start(device.host, device.port)
                 self._stack.push_async_callback(server.close)

@@ -176,7 +176,7 @@ async def _check_all(
         reports: list[SmokeReport] = []
         async with AsyncExitStack() as stack:
             stack.push_async_callback(own.close)
-            for name, device in ((None, endpoint.main), *endpoint.read_devices.items()):
+            for name, device in endpoint.servers.items():
                 link = own
                 if name is not None:
                     link = links.link(device)
