@@ -131,18 +131,14 @@ class _Check:
     async def compare(self, beside: PlantLink) -> None:
         """Hold the device against the plant's own server."""
         assert self._name is not None
-
-        async def ask_plant(request: ReadRequest) -> Response | None:
-            got = await beside.exchange([request], within_s=self._within_s)
-            return got.responses[0] if got.problem is None else None
-
+        plant = Asker(beside, self._clock, within_s=self._within_s)
         if not self._asked.is_given_up:
             self._findings += await compare(
                 self._registers,
                 self._spec.nameplate,
                 self._name,
                 ask=self._asked.ask_twice,
-                ask_plant=ask_plant,
+                ask_plant=plant.ask,
             )
 
     def report(self, lines: Sequence[str]) -> SmokeReport:

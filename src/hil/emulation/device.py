@@ -25,8 +25,8 @@ from hil.emulation.register_bank import RegisterBank
 
 log = logging.getLogger(__name__)
 
-# What a device in order says of itself.
-_IN_ORDER = {OptionalPoint.CONTROL_ALLOWED: 1.0, OptionalPoint.ALARM_WORD: 0.0}
+# What a device in order says of itself: it may be controlled (1), and no bit of alarm is set.
+_IN_ORDER = frozenset({OptionalPoint.CONTROL_ALLOWED, OptionalPoint.ALARM_WORD})
 
 
 class EmulatedDevice:
@@ -64,9 +64,13 @@ class EmulatedDevice:
     def _put_the_rest(self, points: list[Point]) -> None:
         taken = {(point.table, point.address) for point in self._places}
         for point in points:
-            if point.name in _IN_ORDER:
-                self.bank.put(point.name, _IN_ORDER[OptionalPoint(point.name)])
-            elif point.invalid and (point.table, point.address) not in taken:
+            if point.name == OptionalPoint.CONTROL_ALLOWED:
+                self.bank.put(point.name, 1.0)
+            elif (
+                point.name not in _IN_ORDER
+                and point.invalid
+                and (point.table, point.address) not in taken
+            ):
                 self.bank.write(point.table, point.address, sentinel(point), (point.name,))
         names = [point.name for point in points if point.name not in _IN_ORDER]
         if names:

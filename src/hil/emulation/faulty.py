@@ -34,17 +34,9 @@ class FaultyPlant:
 
     Without a fault a request goes straight to the plant. Times that pass between two requests
     are made up for at the next one, each event at its own time.
-
-    Args:
-        faults: Shown from the start.
-
-    Raises:
-        InvalidInput: One of `faults` names a point that the plant does not have.
     """
 
-    def __init__(
-        self, plant: EmulatedPlant, spec: PlantSpec, *, clock: Clock, faults: Iterable[Fault] = ()
-    ) -> None:
+    def __init__(self, plant: EmulatedPlant, spec: PlantSpec, *, clock: Clock) -> None:
         self._plant = plant
         self._spec = spec
         self._clock = clock
@@ -55,8 +47,6 @@ class FaultyPlant:
         self._has_fallen_back = False
         self._is_cut_off = False
         self._on_change: list[Callable[[], None]] = []
-        for fault in faults:
-            self.set_fault(fault)
 
     # Switching -------------------------------------------------------------------------------
 
