@@ -102,7 +102,7 @@ async def wired_engine(
             MemoryStore(),
             clock,
             emulator=None,
-            locks=MemoryLocks(set()),
+            locks=MemoryLocks({}),
             new_id=lambda: f"id-{next(ids)}",
         )
         await engine.start()

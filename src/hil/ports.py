@@ -321,11 +321,14 @@ class Lender(Protocol):
         """The present picture, from memory."""
         ...
 
-    def lend(self, plant: PlantId) -> PlantLink:
+    def lend(self, plant: PlantId, device: str | None = None) -> PlantLink:
         """The link to the plant, used between its owner's exchanges; raises `NotFound`.
 
         What stops the plant waits for one lent exchange at most; a write is carried out only while
         the plant is stopped.
+
+        Args:
+            device: A further device of the plant's present endpoint; None: its own server.
         """
         ...
 
@@ -342,10 +345,13 @@ class CheckupApi(Protocol):
         """
         ...
 
-    async def smoke(self, plant: PlantId, *, write_zero: bool, trace: bool) -> SmokeReport:
-        """The smoke check of the plant's present endpoint.
+    async def smoke(
+        self, plant: PlantId, *, device: str | None = None, write_zero: bool, trace: bool
+    ) -> SmokeReport:
+        """The smoke check of the plant's present endpoint, or of a further device there.
 
         Raises:
+            InvalidInput: There is no such device.
             Impossible: Zero shall be written and the plant is not stopped, or a check of it is
                 under way.
         """

@@ -202,6 +202,7 @@ async def _serve() -> None:
         step_s=1.0,
         initial_soc_pu=0.5,
         v_source_pu=1.0,
+        f_hz=50.0,
         faults={},
     )
     servers = [ModbusServer(fleet.plants[spec.id].handle, unit_id=1) for spec in live]

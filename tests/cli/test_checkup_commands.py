@@ -1,6 +1,7 @@
 """hil smoke, register and doctor."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from hil.adapters.modbus_server import Handler, ModbusServer
 from hil.config.load import default_text
 from hil.domain.plant import Device
 from live_bench import free_port, make_bench
+from metered import with_meter
 from remote_devices import in_thread
 from specimen import FakeRegisters
 
@@ -227,6 +229,22 @@ def test_doctor_names_what_is_wrong(lib_port: int, shell: Shell, data_dir: Path)
     assert "lib remote 127.0.0.1" in ran.out
     assert "nothing stops this plant if this program dies" in ran.out
     assert "set stop_grace_period to 45 s or more" in ran.out
+
+
+def test_doctor_looks_at_meters(lib_port: int, shell: Shell, data_dir: Path) -> None:
+    config = data_dir / "config.yaml"
+    remote = {"host": "127.0.0.1", "port": free_port()}
+    devices = {"meter": {"host": "127.0.0.1", "port": free_port()}}
+    text = with_meter(config.read_text(), port=free_port(), lib_port=lib_port)
+    text = text.replace(
+        "      # remote:", f"      remote: {json.dumps(remote | {'devices': devices})}\n      #"
+    )
+    config.write_text(text)
+
+    ran = shell("doctor")
+
+    assert "emulated lib/meter on 127.0.0.1" in ran.out
+    assert "lib/meter remote 127.0.0.1" in ran.out
 
 
 def test_doctor_goes_on_without_a_valid_configuration(shell: Shell, data_dir: Path) -> None:

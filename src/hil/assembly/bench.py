@@ -35,7 +35,7 @@ def checked_specs(config: Config) -> tuple[PlantSpec, ...]:
 
 
 def emulated_fleet(config: Config, specs: tuple[PlantSpec, ...], clock: Clock) -> EmulatedFleet:
-    """One emulated plant per plant."""
+    """One emulated plant per plant, with its further devices."""
     return EmulatedFleet(
         specs,
         kinds={PlantId(plant): each.model.kind for plant, each in config.plants.items()},
@@ -43,6 +43,7 @@ def emulated_fleet(config: Config, specs: tuple[PlantSpec, ...], clock: Clock) -
         step_s=config.timing.emulation_period_s,
         initial_soc_pu=config.startup.initial_soc_pu,
         v_source_pu=config.grid.v_source_pu,
+        f_hz=config.grid.f_hz,
         faults=plant_faults(config),
     )
 

@@ -118,14 +118,15 @@ class Live:
     async def _start_emulation(self, specs: tuple[PlantSpec, ...]) -> None:
         fleet = emulated_fleet(self._config, specs, self._clock)
         for spec in specs:
-            device = spec.endpoints[Transport.LOCAL].main
-            plant = fleet.plants[spec.id]
-            server = ModbusServer(plant.handle, unit_id=device.unit_id)
-            await server.start(device.host, device.port)
-            self._stack.push_async_callback(server.close)
-            plant.listen(server.knock)
-            self._doors.start(f"door {spec.id}", partial(server.attend, plant.door))
-            log.info("plant=%s emulated on %s:%d", spec.id, device.host, device.port)
+            served_by = fleet.served(spec.id)
+            for name, device in spec.endpoints[Transport.LOCAL].servers.items():
+                served, who = served_by[name], spec.label(name)
+                server = ModbusServer(served.handle, unit_id=device.unit_id)
+                await server.start(device.host, device.port)
+                self._stack.push_async_callback(server.close)
+                served.listen(server.knock)
+                self._doors.start(f"door {who}", partial(server.attend, served.door))
+                log.info("plant=%s emulated on %s:%d", who, device.host, device.port)
         self._stack.push_async_callback(self._doors.stop)
         control = EmulatorControlServer(fleet)
         await control.start(self._config.emulation.control_port)

@@ -386,8 +386,8 @@ class Engine:
         # A whole day takes a third of a second: not on the loop that dispatches.
         return await asyncio.get_running_loop().run_in_executor(None, reduce)
 
-    def lend(self, plant: PlantId) -> LentLink:
-        return self._fleet.loops[self._known(plant)].guests.lend()
+    def lend(self, plant: PlantId, device: str | None = None) -> LentLink:
+        return self._fleet.loops[self._known(plant)].guests.lend(device)
 
     def _known(self, plant: PlantId) -> PlantId:
         if plant not in self._specs:
