@@ -9,12 +9,13 @@ from itertools import count
 from emulated_bench import LIB_POINTS, spec_of
 from hil.domain.commands import CommandKind
 from hil.domain.faults import kinds_of, parse_faults
-from hil.domain.plant import PlantSpec, Transport
+from hil.domain.plant import Device, PlantSpec, Transport
 from hil.emulation.fleet import EmulatedFleet
 from hil.engine.engine import Engine
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
 from hil.virtual.memory_link import MemoryLink
+from hil.virtual.memory_locks import MemoryLocks
 from hil.virtual.memory_store import MemoryStore
 from rig import LIB, SETTINGS, START, FakeSink, Rig
 
@@ -56,18 +57,24 @@ async def faulty_engine(
         step_s=1.0,
         initial_soc_pu=0.5,
         v_source_pu=1.0,
+        f_hz=50.0,
         faults={},
     )
+
+    def link_of(of: PlantSpec, transport: Transport, device: Device) -> MemoryLink:
+        names = {id(one): name for name, one in of.endpoints[transport].devices.items()}
+        served = fleet.served(of.id)[names.get(id(device))]
+        return MemoryLink(served.handle, timeout_s=SETTINGS.modbus_timeout_s)
+
     ids = count(1)
     engine = Engine(
         SETTINGS,
         [spec],
-        lambda of, _, __: MemoryLink(
-            fleet.plants[of.id].handle, timeout_s=SETTINGS.modbus_timeout_s
-        ),
+        link_of,
         FakeSink(),
         MemoryStore(),
         clock,
+        locks=MemoryLocks({}),
         emulator=fleet,
         new_id=lambda: f"id-{next(ids)}",
     )

@@ -7,14 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from hil.adapters.device_lock import FileLocks
 from hil.config.load import default_text
+from hil.domain.errors import Impossible
+from hil.domain.plant import Device
 
 # Far above what any machine needs; nothing here asserts how long a thing took.
 PATIENCE_S = 60.0
@@ -59,6 +62,14 @@ class Bench:
         finally:
             process.kill()
             process.communicate()
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove the lock files of an engine that was killed."""
+        locks = FileLocks("test", {})
+        with suppress(Impossible):
+            locks.hold([Device(host="127.0.0.1", port=port) for port in (self.lib, self.vrfb)])
+        locks.hold([])
 
     def client(self) -> httpx.Client:
         return httpx.Client(

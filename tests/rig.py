@@ -13,10 +13,12 @@ from hil.domain.schedule import Schedule, Series
 from hil.domain.signals import Row
 from hil.domain.snapshot import PlantState, SiteInfo
 from hil.engine.engine import Engine
+from hil.engine.fleet import LinkOf
 from hil.engine.settings import EngineSettings
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
 from hil.virtual.memory_link import MemoryLink
+from hil.virtual.memory_locks import Held, MemoryLocks
 from hil.virtual.memory_store import MemoryStore
 from specimen import FakeRegisters, spec
 
@@ -116,6 +118,8 @@ async def running(
     remote: dict[PlantId, FakeRegisters] | None = None,
     plant_spec: PlantSpec | None = None,
     meters: dict[str, FakeRegisters] | None = None,
+    held: Held | None = None,
+    link_of: LinkOf | None = None,
 ) -> AsyncIterator[Rig]:
     """A started engine; leaving the block closes it without a safe stop.
 
@@ -124,6 +128,8 @@ async def running(
         registers: Plants that are there already.
         remote: The plants behind the remote endpoints, where there are any.
         meters: The further devices of the plants, by host.
+        held: The locks that several engines compete for.
+        link_of: Makes other links than those to these plants.
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
@@ -132,7 +138,7 @@ async def running(
     behind = {Transport.LOCAL: local, Transport.REMOTE: remote or {}}
     sink, ids = FakeSink(), count(1)
 
-    def link_of(of: PlantSpec, transport: Transport, device: Device) -> MemoryLink:
+    def to_memory(of: PlantSpec, transport: Transport, device: Device) -> MemoryLink:
         is_main = device is of.endpoints[transport].main
         there = behind[transport][of.id] if is_main else (meters or {})[device.host]
         return MemoryLink(there.handle, timeout_s=settings.modbus_timeout_s)
@@ -140,10 +146,11 @@ async def running(
     engine = Engine(
         settings,
         [_with_remote(plant_spec or spec(plant), remote) for plant in local],
-        link_of,
+        link_of or to_memory,
         sink,
         store or MemoryStore(),
         clock,
+        locks=MemoryLocks({} if held is None else held),
         emulator=None,
         new_id=lambda: f"id-{next(ids)}",
     )
@@ -157,5 +164,6 @@ async def running(
 def _with_remote(local: PlantSpec, remote: dict[PlantId, FakeRegisters] | None) -> PlantSpec:
     if not remote or local.id not in remote:
         return local
-    endpoint = local.endpoints[Transport.LOCAL]
+    main = Device(host="192.0.2.21", port=502)
+    endpoint = replace(local.endpoints[Transport.LOCAL], main=main)
     return replace(local, endpoints={**local.endpoints, Transport.REMOTE: endpoint})

@@ -21,7 +21,8 @@ class FakeLender:
     def snapshot(self) -> Snapshot:
         return self.engine.snapshot()
 
-    def lend(self, plant: PlantId) -> PlantLink:
+    def lend(self, plant: PlantId, device: str | None = None) -> PlantLink:
+        assert device is None, device
         return MemoryLink(self.registers.handle, timeout_s=1)
 
 

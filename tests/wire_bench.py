@@ -18,6 +18,7 @@ from hil.domain.schedule import Schedule, Series
 from hil.domain.snapshot import PlantState
 from hil.emulation.faulty import FaultyPlant
 from hil.engine.engine import Engine
+from hil.virtual.memory_locks import MemoryLocks
 from hil.virtual.memory_store import MemoryStore
 from rig import LIB, SETTINGS, FakeSink
 
@@ -101,6 +102,7 @@ async def wired_engine(
             MemoryStore(),
             clock,
             emulator=None,
+            locks=MemoryLocks({}),
             new_id=lambda: f"id-{next(ids)}",
         )
         await engine.start()

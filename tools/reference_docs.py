@@ -21,6 +21,7 @@ from hil.config.model import Config
 from hil.domain.alarms import CATALOGUE
 from hil.domain.faults import FAULT_TYPES, PROFILES, Param, parse_faults
 from hil.virtual.memory_link import MemoryLink
+from hil.virtual.memory_locks import MemoryLocks
 from hil.virtual.memory_store import MemoryStore
 from hil.web.app import WebSettings, make_app
 
@@ -124,6 +125,7 @@ def openapi_schema() -> dict[str, Any]:
             clock,
             directory=Path(folder),
             store=MemoryStore(),
+            locks=MemoryLocks({}),
             emulator=emulated_fleet(config, specs, clock),
             draw=random.Random(0),
         )
@@ -180,6 +182,9 @@ def fault_list() -> str:
             "line (`hil fault set lib delay ms=300 --for 30s`) and over HTTP",
             '(`PUT /api/v1/plants/lib/faults/delay` with `{"ms": 300, "for_s": 30}`; local',
             "transport only). A plant shows one fault of a kind at a time; `for_s` ends it.",
+            "With `device: meter` a further device of the plant shows the fault instead of its own",
+            "server (`hil fault set lib delay ms=300 device=meter`); what acts on setpoints, the",
+            "store or `enable` cannot be shown there. Clearing a kind ends it on the devices, too.",
             "",
             "| kind | what the plant does | parameters |",
             "| --- | --- | --- |",

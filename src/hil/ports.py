@@ -1,6 +1,6 @@
 """The seams of the engine: Protocols only, and the values that cross them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from hil.domain.downsample import Buckets
 from hil.domain.faults import Fault, FaultKind
 from hil.domain.log_line import LogLevel, LogPage
 from hil.domain.modbus_pdu import Request, Response
-from hil.domain.plant import PlantId
+from hil.domain.plant import Device, PlantId
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
 from hil.domain.signals import Row
 from hil.domain.smoke_report import Reading, SmokeReport
@@ -80,6 +80,19 @@ class PlantLink(Protocol):
 
     async def close(self) -> None:
         """Drop the connection; the next exchange makes a new one."""
+        ...
+
+
+class DeviceLocks(Protocol):
+    """The right to write to devices: one process of this machine has it of a device."""
+
+    def hold(self, devices: Collection[Device]) -> None:
+        """Hold the locks of these devices, and let go of all others.
+
+        Raises:
+            Impossible: Another process holds one of them; all is held as before.
+            HilError: A lock cannot be had for another reason; all is held as before.
+        """
         ...
 
 
@@ -309,11 +322,14 @@ class Lender(Protocol):
         """The present picture, from memory."""
         ...
 
-    def lend(self, plant: PlantId) -> PlantLink:
+    def lend(self, plant: PlantId, device: str | None = None) -> PlantLink:
         """The link to the plant, used between its owner's exchanges; raises `NotFound`.
 
         What stops the plant waits for one lent exchange at most; a write is carried out only while
         the plant is stopped.
+
+        Args:
+            device: A further device of the plant's present endpoint; None: its own server.
         """
         ...
 
@@ -330,10 +346,13 @@ class CheckupApi(Protocol):
         """
         ...
 
-    async def smoke(self, plant: PlantId, *, write_zero: bool, trace: bool) -> SmokeReport:
-        """The smoke check of the plant's present endpoint.
+    async def smoke(
+        self, plant: PlantId, *, device: str | None = None, write_zero: bool, trace: bool
+    ) -> SmokeReport:
+        """The smoke check of the plant's present endpoint, or of a further device there.
 
         Raises:
+            InvalidInput: There is no such device.
             Impossible: Zero shall be written and the plant is not stopped, or a check of it is
                 under way.
         """

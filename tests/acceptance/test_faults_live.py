@@ -48,3 +48,8 @@ def test_fault_comes_and_goes_over_the_whole_way(bench: Bench) -> None:
         assert (done.returncode, done.stdout) == (0, "lib: refuse cleared\n"), done.stderr
         until(lambda: plant("lib")["link"]["status"] == "ok", "the link again")
         assert plant("lib")["faults"] == []
+        audited = [
+            (one["kind"], one["plant"], one["asked"]["on"], one["by"].partition(":")[0])
+            for one in client.get("/commands").json()
+        ]
+        assert audited == [("fault", "lib", False, "os"), ("fault", "lib", True, "local")]

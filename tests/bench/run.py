@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import compress_offline
+import dead_plants
 import modbus_round_trip
 import simulated_day
 import state_store
@@ -136,6 +137,32 @@ the compact map, {got["default"]["emulators_cores"]:.2f} with the default one.
 """
 
 
+def dead_section(got: dict[str, Any]) -> str:
+    """Plants that do not answer beside plants that do."""
+    sides = {"without": f"the {got['live']} alone", "with": "with the dead plants"}
+    rows = "\n".join(
+        f"| {what}, {label} | {got[key][side]['p50']:.1f} | {got[key][side]['p99']:.1f}"
+        f" | {got[key][side]['max']:.1f} |"
+        for key, what in (("late", "first request"), ("done", "last answer"))
+        for side, label in sides.items()
+    )
+    late, done = got["late"]["p99_ratio"], got["done"]["p99_ratio"]
+    return f"""## Dead plants beside live ones
+
+{got["live"]} emulated plants with the default map and steps of {got["period_s"]:g} s, alone and
+beside {got["black_holed"]} black-holed ones (every SYN is dropped) and {got["silent"]} silent ones
+(accepted, never answered), in turn in one run, {got["seconds"]} s each. All are asked to start.
+From the step to the first request and to the last answer of the {got["live"]}. Goal: as without
+the dead ones. The p99 with them to that without, by pairs of neighbouring runs: of the first
+request {late["median"]:.2f} ({late["min"]:.2f} to {late["max"]:.2f}), of the last answer
+{done["median"]:.2f} ({done["min"]:.2f} to {done["max"]:.2f}).
+
+| | p50 ms | p99 ms | max ms |
+| --- | --- | --- | --- |
+{rows}
+"""
+
+
 def main() -> None:
     """Measure and write the page."""
     sections = [
@@ -144,6 +171,7 @@ def main() -> None:
         store_section(state_store.measure()),
         compression_section(compress_offline.measure()),
         plants_section(thousand_plants.measure()),
+        dead_section(dead_plants.measure()),
     ]
     text = f"""# Performance
 

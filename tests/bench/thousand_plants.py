@@ -14,11 +14,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bench_engine import NoSink, bench_settings
 from pymodbus.client import AsyncModbusTcpClient
 
 from hil.adapters.modbus_client import TcpLink
@@ -28,16 +29,14 @@ from hil.config.load import load_default
 from hil.config.values import plant_specs
 from hil.domain.commands import CommandKind
 from hil.domain.modbus_pdu import ReadRequest, Request
-from hil.domain.plant import Device, PlantId, PlantSpec, Source, Transport
+from hil.domain.plant import Device, PlantId, PlantSpec, Transport
 from hil.domain.registers import RegisterMap
 from hil.domain.schedule import Schedule, Series
-from hil.domain.signals import Row
-from hil.domain.snapshot import SiteInfo
 from hil.emulation.fleet import EmulatedFleet
 from hil.engine.cadence import NS_PER_S, wall_ns
 from hil.engine.engine import Engine
-from hil.engine.settings import EngineSettings
 from hil.ports import Exchange, Tap
+from hil.virtual.memory_locks import MemoryLocks
 from hil.virtual.memory_store import MemoryStore
 
 PLANTS = 1_000
@@ -109,22 +108,6 @@ class _TimedLink:
         await self._link.close()
 
 
-class _NoSink:
-    """Keeps no rows."""
-
-    async def append(self, batch: Mapping[PlantId, Sequence[Row]]) -> None:
-        """Nothing is recorded."""
-
-    def file_name(self, plant: PlantId, at: datetime) -> str:
-        return f"{plant}.csv"
-
-    async def newest_soc_pu(self, plant: PlantId) -> float | None:
-        return None
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
 def measure() -> dict[str, Any]:
     """Delays in ms and cores used, with the compact map (beside pymodbus) and the default one."""
     raise_files()
@@ -170,12 +153,13 @@ async def _engine(plants: list[PlantSpec]) -> dict[str, float]:
         spec.id: PERIOD_NS * k // PLANTS // 1_000_000 * 1_000_000 for k, spec in enumerate(plants)
     }
     engine = Engine(
-        _settings(),
+        bench_settings(period_s=1),
         plants,
         lambda spec, _, device: _TimedLink(device, phases[spec.id], delays_ns),
-        _NoSink(),
+        NoSink(),
         MemoryStore(),
         clock,
+        locks=MemoryLocks({}),
         emulator=None,
         new_id=iter(str(k) for k in range(10**9)).__next__,
     )
@@ -253,30 +237,6 @@ def _figures(delays_ns: list[int], cores: float) -> dict[str, float]:
     }
 
 
-def _settings() -> EngineSettings:
-    return EngineSettings(
-        site=SiteInfo(name="bench", timezone="UTC"),
-        source=Source.MANUAL,
-        transport=Transport.LOCAL,
-        posting_enabled=False,
-        has_api=False,
-        stale_after_s=None,
-        dispatch_period_s=1,
-        measurement_period_s=1,
-        modbus_timeout_s=1,
-        start_timeout_s=30,
-        stop_timeout_s=30,
-        threshold_kw=1,
-        threshold_kvar=1,
-        flush_period_s=5,
-        initial_soc_pu=0.5,
-        soc_from_recording=False,
-        resume=False,
-        resume_max_age_s=300,
-        version="bench",
-    )
-
-
 async def _serve(*, compact: bool) -> None:
     plants = specs(compact=compact)
     fleet = EmulatedFleet(
@@ -286,6 +246,7 @@ async def _serve(*, compact: bool) -> None:
         step_s=1.0,
         initial_soc_pu=0.5,
         v_source_pu=1.0,
+        f_hz=50.0,
         faults={},
     )
     servers = [ModbusServer(fleet.plants[spec.id].handle, unit_id=1) for spec in plants]

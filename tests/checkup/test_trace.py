@@ -9,7 +9,7 @@ from faulty_server import faulty_server, show
 from hil.adapters.shared_link import TcpLinks
 from hil.checkup.trace import TracingLink
 from hil.domain.modbus_pdu import ReadRequest, Request, Table, WriteRequest
-from hil.domain.plant import Device, Quirks
+from hil.domain.plant import Device, Endpoint, Quirks
 from hil.domain.point import Point
 from hil.domain.registers import RegisterMap
 from scripted_device import Peer, scripted
@@ -28,7 +28,8 @@ async def trace_of(
     device = Device(host="127.0.0.1", port=port, unit_id=1, quirks=quirks)
     registers = RegisterMap(points={point.name: point for point in points}, v_nominal_kv=20.0)
     inner = TcpLinks(timeout_s=0.4).link(device)
-    link = TracingLink(inner, registers, unit_id=1, lines=lines)
+    endpoint = Endpoint(main=device, registers=registers)
+    link = TracingLink(inner, endpoint, device=None, lines=lines)
     for request in requests:
         await link.exchange([request], within_s=1)
     await link.close()

@@ -1,6 +1,7 @@
 """hil smoke, register and doctor."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,12 @@ import pytest
 
 from engine_script import EngineScript
 from hil.adapters.data_directory import DataDirectory
+from hil.adapters.device_lock import FileLocks
 from hil.adapters.modbus_server import Handler, ModbusServer
 from hil.config.load import default_text
+from hil.domain.plant import Device
 from live_bench import free_port, make_bench
+from metered import with_meter
 from remote_devices import in_thread
 from specimen import FakeRegisters
 
@@ -150,6 +154,27 @@ def test_smoke_keeps_off_the_plants_of_an_engine_that_does_not_answer(
     assert ran.err
 
 
+def test_zero_is_not_written_to_a_plant_that_another_process_writes_to(
+    lib_port: int, shell: Shell
+) -> None:
+    device, locks = FakeRegisters(), FileLocks("data directory /elsewhere", {})
+    locks.hold([Device(host="127.0.0.1", port=lib_port)])
+    try:
+        with served(device.handle, lib_port):
+            looked = shell("smoke", "lib")
+            refused = shell("smoke", "lib", "--write-zero")
+            locks.hold([])
+            wrote = shell("smoke", "lib", "--write-zero")
+    finally:
+        locks.hold([])
+
+    assert looked.code == 0, looked.err  # who only reads is nobody's rival
+    assert refused.code == 1
+    assert f"data directory /elsewhere) writes to 127.0.0.1:{lib_port} unit 1" in refused.err
+    assert wrote.code == 0, wrote.err
+    assert device.writes == [(86, 0), (88, 0)]
+
+
 def test_register_read_shows_hex_words_and_value(engine: EngineScript, shell: Shell) -> None:
     engine.answers[("GET", "/plants/lib/registers")] = (200, {"registers": [READING]})
 
@@ -204,6 +229,22 @@ def test_doctor_names_what_is_wrong(lib_port: int, shell: Shell, data_dir: Path)
     assert "lib remote 127.0.0.1" in ran.out
     assert "nothing stops this plant if this program dies" in ran.out
     assert "set stop_grace_period to 45 s or more" in ran.out
+
+
+def test_doctor_looks_at_meters(lib_port: int, shell: Shell, data_dir: Path) -> None:
+    config = data_dir / "config.yaml"
+    remote = {"host": "127.0.0.1", "port": free_port()}
+    devices = {"meter": {"host": "127.0.0.1", "port": free_port()}}
+    text = with_meter(config.read_text(), port=free_port(), lib_port=lib_port)
+    text = text.replace(
+        "      # remote:", f"      remote: {json.dumps(remote | {'devices': devices})}\n      #"
+    )
+    config.write_text(text)
+
+    ran = shell("doctor")
+
+    assert "emulated lib/meter on 127.0.0.1" in ran.out
+    assert "lib/meter remote 127.0.0.1" in ran.out
 
 
 def test_doctor_goes_on_without_a_valid_configuration(shell: Shell, data_dir: Path) -> None:

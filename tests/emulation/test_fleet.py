@@ -22,6 +22,7 @@ def fleet(kind: str = "vanadium_redox_flow") -> EmulatedFleet:
         step_s=1.0,
         initial_soc_pu=0.25,
         v_source_pu=1.0,
+        f_hz=50.0,
         faults={},
     )
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from fault_bench import faulty_engine
-from hil.domain.commands import CommandKind
-from hil.domain.errors import Impossible, NotFound
-from hil.domain.faults import parse_faults
+from hil.domain.commands import CommandKind, CommandStatus
+from hil.domain.errors import HilError, Impossible, NotFound
+from hil.domain.faults import kinds_of, parse_faults
 from hil.domain.plant import PlantId
 from hil.domain.snapshot import LinkStatus, WriteStatus
 from rig import LIB
@@ -158,3 +158,27 @@ async def test_unknown_plant_is_named() -> None:
             await bench.rig.engine.set_fault(
                 PlantId("x"), parse_faults({"kind": "trip"}), by="test"
             )
+
+
+async def test_faults_are_in_the_audit_trail_with_who_set_and_cleared_them() -> None:
+    async with faulty_engine(p_kw=None) as bench:
+        await bench.show("delay", ms=5, for_s=60)
+        await bench.rig.engine.clear_fault(LIB, kinds_of("delay"), by="os:ana")
+        cleared, shown = bench.rig.engine.commands()
+
+        assert (shown.kind, shown.plant, shown.by) == (CommandKind.FAULT, LIB, "test")
+        assert shown.asked == {"on": True, "faults": [{"kind": "delay", "ms": 5.0, "for_s": 60.0}]}
+        assert (cleared.kind, cleared.plant, cleared.by) == (CommandKind.FAULT, LIB, "os:ana")
+        assert cleared.asked == {"on": False, "faults": [{"kind": "delay"}]}
+        assert {shown.status, cleared.status} == {CommandStatus.DONE}
+        assert bench.rig.engine.snapshot().commands.recent == (cleared, shown)
+
+
+async def test_fault_that_cannot_be_shown_has_failed_in_the_audit_trail() -> None:
+    async with faulty_engine(p_kw=None) as bench:
+        with pytest.raises(HilError) as why:
+            await bench.show("sentinel_values", point="nix")
+        (command,) = bench.rig.engine.commands()
+
+        assert command.status is CommandStatus.FAILED
+        assert command.error == str(why.value)

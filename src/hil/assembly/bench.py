@@ -16,7 +16,7 @@ from hil.emulation.fleet import EmulatedFleet
 from hil.engine.engine import Engine
 from hil.engine.fleet import LinkOf
 from hil.engine.settings import EngineSettings
-from hil.ports import Clock, EmulatorControl, StateStore
+from hil.ports import Clock, DeviceLocks, EmulatorControl, StateStore
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def checked_specs(config: Config) -> tuple[PlantSpec, ...]:
 
 
 def emulated_fleet(config: Config, specs: tuple[PlantSpec, ...], clock: Clock) -> EmulatedFleet:
-    """One emulated plant per plant."""
+    """One emulated plant per plant, with its further devices."""
     return EmulatedFleet(
         specs,
         kinds={PlantId(plant): each.model.kind for plant, each in config.plants.items()},
@@ -43,6 +43,7 @@ def emulated_fleet(config: Config, specs: tuple[PlantSpec, ...], clock: Clock) -
         step_s=config.timing.emulation_period_s,
         initial_soc_pu=config.startup.initial_soc_pu,
         v_source_pu=config.grid.v_source_pu,
+        f_hz=config.grid.f_hz,
         faults=plant_faults(config),
     )
 
@@ -81,6 +82,7 @@ def build_engine(
     *,
     directory: Path,
     store: StateStore,
+    locks: DeviceLocks,
     emulator: EmulatorControl,
     draw: random.Random,
 ) -> Engine:
@@ -101,6 +103,7 @@ def build_engine(
         sink,
         store,
         clock,
+        locks=locks,
         emulator=emulator,
         new_id=lambda: f"{draw.getrandbits(64):016x}",
     )

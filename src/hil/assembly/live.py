@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hil.adapters.data_directory import DataDirectory, listen_tcp
+from hil.adapters.device_lock import FileLocks, addresses_of
 from hil.adapters.emulator_control import ControlClient, EmulatorControlServer
 from hil.adapters.log_files import LogFiles
 from hil.adapters.log_folder import LogFolder
@@ -121,14 +122,15 @@ class Live:
     async def _start_emulation(self, specs: tuple[PlantSpec, ...]) -> None:
         fleet = emulated_fleet(self._config, specs, self._clock)
         for spec in specs:
-            device = spec.endpoints[Transport.LOCAL].main
-            plant = fleet.plants[spec.id]
-            server = ModbusServer(plant.handle, unit_id=device.unit_id)
-            await server.start(device.host, device.port)
-            self._stack.push_async_callback(server.close)
-            plant.listen(server.knock)
-            self._doors.start(f"door {spec.id}", partial(server.attend, plant.door))
-            log.info("plant=%s emulated on %s:%d", spec.id, device.host, device.port)
+            served_by = fleet.served(spec.id)
+            for name, device in spec.endpoints[Transport.LOCAL].servers.items():
+                served, who = served_by[name], spec.label(name)
+                server = ModbusServer(served.handle, unit_id=device.unit_id)
+                await server.start(device.host, device.port)
+                self._stack.push_async_callback(server.close)
+                served.listen(server.knock)
+                self._doors.start(f"door {who}", partial(server.attend, served.door))
+                log.info("plant=%s emulated on %s:%d", who, device.host, device.port)
         self._stack.push_async_callback(self._doors.stop)
         control = EmulatorControlServer(fleet)
         await control.start(self._config.emulation.control_port)
@@ -160,6 +162,7 @@ class Live:
         if self._parts.web:
             listeners.append(listen_tcp(config.web.host, config.web.port, what="the page"))
             self._stack.callback(listeners[1].close)
+        hosts = {e.main.host for spec in specs for e in spec.endpoints.values()}
         links = TcpLinks(timeout_s=config.timing.modbus_timeout_s)
         self.engine = build_engine(
             config,
@@ -168,6 +171,7 @@ class Live:
             self._clock,
             directory=directory.path,
             store=SqliteStore(directory.path / config.recording.directory / STATE_NAME),
+            locks=FileLocks(f"data directory {directory.path}", await addresses_of(hosts)),
             emulator=ControlClient(config.emulation.control_port),
             draw=random.SystemRandom(),
         )

@@ -12,8 +12,7 @@ from hil.assembly.bench import build_engine, checked_specs, emulated_fleet
 from hil.config.model import Config
 from hil.domain.commands import CommandKind
 from hil.domain.errors import HilError
-from hil.domain.modbus_pdu import ExceptionCode, Refusal, Request, Response
-from hil.domain.plant import PlantId
+from hil.domain.plant import Device, Endpoint, PlantId
 from hil.domain.rehearsal import PlantSummary, Summary
 from hil.domain.schedule import Schedule
 from hil.domain.site_day import day_range
@@ -22,6 +21,7 @@ from hil.engine.cadence import NS_PER_S, Bell
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
 from hil.virtual.memory_link import MemoryLink
+from hil.virtual.memory_locks import MemoryLocks
 from hil.virtual.memory_store import MemoryStore
 
 log = logging.getLogger(__name__)
@@ -81,12 +81,13 @@ async def _rehearse(
         config,
         specs,
         lambda spec, transport, device: MemoryLink(
-            fleet.plants[spec.id].handle if device is spec.endpoints[transport].main else _no_meter,
+            fleet.served(spec.id)[_name_of(device, spec.endpoints[transport])].handle,
             timeout_s=config.timing.modbus_timeout_s,
         ),
         clock,
         directory=out,
         store=MemoryStore(),
+        locks=MemoryLocks({}),
         emulator=fleet,
         draw=random.Random(f"{seed}/ids"),  # noqa: S311 - ids of a rehearsal, to be the same again
     )
@@ -118,9 +119,9 @@ async def _rehearse(
     )
 
 
-def _no_meter(_: Request) -> Response:
-    """Further devices are not emulated: their points are not known in a rehearsal."""
-    return Refusal(ExceptionCode.GATEWAY_TARGET_DEVICE_FAILED_TO_RESPOND)
+def _name_of(device: Device, endpoint: Endpoint) -> str | None:
+    """The name of a further device; None: the plant's own server."""
+    return next((name for name, one in endpoint.devices.items() if one is device), None)
 
 
 def _for_rehearsal(config: Config) -> Config:

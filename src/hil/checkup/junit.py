@@ -1,4 +1,4 @@
-"""Smoke reports as JUnit XML: a suite a plant, a case a point and a case a finding besides."""
+"""Smoke reports as JUnit XML: a suite a plant or device, a case a point, one a finding besides."""
 
 import re
 from collections.abc import Sequence
@@ -26,7 +26,8 @@ def _suite(report: SmokeReport) -> ET.Element:
     by_subject.update({reading.point: [] for reading in report.readings})
     for finding in report.findings:
         by_subject.setdefault(finding.subject, []).append(finding)
-    name = f"{report.plant} {report.transport} {report.endpoint}"
+    device = [] if report.device is None else [report.device]
+    name = " ".join([report.plant, *device, report.transport, report.endpoint])
     suite = ET.Element("testsuite", name=_clean(name), tests=str(len(by_subject)))
     failures = 0
     unread = {reading.point for reading in report.readings if reading.words is None}
@@ -34,7 +35,7 @@ def _suite(report: SmokeReport) -> ET.Element:
         case = ET.SubElement(
             suite,
             "testcase",
-            classname=f"smoke.{report.transport}.{report.plant}",
+            classname=".".join(["smoke", report.transport, report.plant, *device]),
             name=_clean(subject),
         )
         failed = [one for one in findings if one.severity is Severity.FAILED]

@@ -1,35 +1,36 @@
-"""The smoke check of one plant: everything is read, timed and judged; zero is written if asked."""
+"""The smoke check of one device: everything is read, timed and judged; zero is written if asked."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
+from hil.checkup.asking import Asker
+from hil.checkup.beside import compare
 from hil.checkup.trace import TracingLink
 from hil.domain.errors import InvalidInput
 from hil.domain.finding import Finding, Severity, worst
+from hil.domain.measurand import measurand_of
 from hil.domain.modbus_pdu import (
     ADDRESSES,
     ExceptionCode,
     ReadReply,
     ReadRequest,
     Refusal,
-    Request,
     Response,
     WriteRequest,
 )
 from hil.domain.percentiles import percentiles_ms
-from hil.domain.plant import PlantSpec, Transport
+from hil.domain.plant import Nameplate, PlantSpec, Transport
 from hil.domain.plausibility import Sample, judge_reading, judge_slope, judge_width
 from hil.domain.registers import Block, Point, WriteFunction
 from hil.domain.signals import PointName
 from hil.domain.smoke_report import Reading, SmokeReport, reading_of
 from hil.domain.snapshot import LinkStatus
-from hil.ports import Clock, LinkProblem, PlantLink
+from hil.ports import Clock, PlantLink
 
 NS_PER_S = 1_000_000_000
 READS = 50
-# A link that fails this often in a row is not asked any more: the check must end.
-FAILURES_MAX = 2
 SETPOINTS = (PointName.P_SETPOINT, PointName.Q_SETPOINT)
 
 _LINK_CURE = {
@@ -47,34 +48,42 @@ async def smoke(
     clock: Clock,
     *,
     within_s: float,
+    device: str | None = None,
+    beside: PlantLink | None = None,
     reads: int = READS,
     over_s: float = 0.0,
     write_zero: bool = False,
     trace: bool = False,
 ) -> SmokeReport:
-    """Check one endpoint of a plant; the link is the caller's, and stays open.
+    """Check one endpoint of a plant, or a further device of it; the links stay open.
 
     Every request is an exchange of its own, so that a lent link is never held for longer.
 
     Args:
         within_s: Seconds that one request may take, connecting included.
+        device: The further device that `link` leads to; None: the plant's own server.
+        beside: The link to the plant's own server, which a device is compared with; None: it
+            is not compared.
         reads: How many reads are timed.
         over_s: Seconds over which they are spread, so that the state of charge can move.
-        write_zero: Write zero setpoints and read them back.
+        write_zero: Write zero setpoints and read them back; a further device is only read.
         trace: Keep what goes over the wire.
 
     Raises:
-        InvalidInput: The plant has no endpoint of this transport.
+        InvalidInput: The plant has no endpoint of this transport, or not this device there.
     """
     if transport not in spec.endpoints:
         raise InvalidInput(f"{spec.id} has no {transport} endpoint")
+    endpoint = spec.endpoints[transport]
+    if device is not None and device not in endpoint.read_devices:
+        raise InvalidInput(f"{spec.id} has no device {device!r} with points on {transport}")
     lines: list[str] = []
     if trace:
-        device = spec.endpoints[transport].main
-        registers = spec.endpoints[transport].registers
-        link = TracingLink(link, registers, unit_id=device.unit_id, lines=lines)
-    check = _Check(spec, transport, link, clock, within_s=within_s)
-    await check.run(reads=reads, over_s=over_s, write_zero=write_zero)
+        link = TracingLink(link, endpoint, device=device, lines=lines)
+    check = _Check(spec, transport, link, clock, within_s=within_s, device=device)
+    await check.run(reads=reads, over_s=over_s, write_zero=write_zero and device is None)
+    if beside is not None and device is not None:
+        await check.compare(beside)
     return check.report(lines)
 
 
@@ -89,31 +98,29 @@ class _Check:
         clock: Clock,
         *,
         within_s: float,
+        device: str | None,
     ) -> None:
         endpoint = spec.endpoints[transport]
         self._spec = spec
         self._transport = transport
-        self._device = endpoint.main
+        self._name = device
+        self._device = endpoint.main if device is None else endpoint.devices[device]
         self._registers = endpoint.registers
-        self._link = link
+        self._asked = Asker(link, clock, within_s=within_s)
         self._clock = clock
         self._within_s = within_s
-        self._failed_in_row = 0
-        self._problem: LinkProblem | None = None
         self._findings: list[Finding] = []
         self._readings: dict[str, Reading] = {}
-        self._took_ns = 0  # by the newest request
         self._durations_ns: list[int] = []
-        self._lost = 0
         self._samples: list[Sample] = []
 
     async def run(self, *, reads: int, over_s: float, write_zero: bool) -> None:
         quirks = self._device.quirks
         blocks = self._registers.blocks(
-            None, max_registers=quirks.max_registers, max_fill=quirks.max_fill
+            self._name, max_registers=quirks.max_registers, max_fill=quirks.max_fill
         )
         usable = [block for block in blocks if await self._read_block(block)]
-        if self._is_given_up:
+        if self._asked.is_given_up:
             return
         self._judge_readings()
         await self._time(usable, reads=reads, over_s=over_s)
@@ -121,22 +128,36 @@ class _Check:
         if write_zero:
             await self._write_zero()
 
+    async def compare(self, beside: PlantLink) -> None:
+        """Hold the device against the plant's own server."""
+        assert self._name is not None
+        plant = Asker(beside, self._clock, within_s=self._within_s)
+        if not self._asked.is_given_up:
+            self._findings += await compare(
+                self._registers,
+                self._spec.nameplate,
+                self._name,
+                ask=self._asked.ask_twice,
+                ask_plant=plant.ask,
+            )
+
     def report(self, lines: Sequence[str]) -> SmokeReport:
-        if self._problem is not None and not self._is_given_up:
+        if self._asked.problem is not None and not self._asked.is_given_up:
             self._add(
                 Severity.WARNING,
                 "link",
-                f"{self._lost} requests were not answered: {self._problem.text}",
-                _LINK_CURE.get(self._problem.status),
+                f"{self._asked.lost} requests were not answered: {self._asked.problem.text}",
+                _LINK_CURE.get(self._asked.problem.status),
             )
-        elif self._problem is not None:
-            text, cure = self._problem.text, _LINK_CURE.get(self._problem.status)
+        elif self._asked.problem is not None:
+            text, cure = self._asked.problem.text, _LINK_CURE.get(self._asked.problem.status)
             self._add(Severity.FAILED, "link", text, cure)
         order = {name: index for index, name in enumerate(self._registers.points)}
         device = self._device
         return SmokeReport(
             plant=self._spec.id,
             name=self._spec.name,
+            device=self._name,
             transport=self._transport,
             endpoint=f"{device.host}:{device.port} unit {device.unit_id}",
             severity=worst(self._findings),
@@ -147,38 +168,11 @@ class _Check:
             trace=tuple(lines),
         )
 
-    # Asking ----------------------------------------------------------------------------------
-
-    @property
-    def _is_given_up(self) -> bool:
-        return self._failed_in_row >= FAILURES_MAX
-
-    async def _ask(self, request: Request) -> Response | None:
-        """The answer; None when there is none, or the link has been given up."""
-        if self._is_given_up:
-            return None
-        asked_ns = self._clock.monotonic_ns()
-        got = await self._link.exchange([request], within_s=self._within_s)
-        waited_ns = self._clock.monotonic_ns() - asked_ns
-        self._took_ns = waited_ns if got.took_ns is None else got.took_ns
-        if got.problem is not None:
-            self._problem = got.problem
-            self._failed_in_row += 1
-            self._lost += 1
-            return None
-        self._failed_in_row = 0
-        return got.responses[0]
-
-    async def _ask_twice(self, request: Request) -> Response | None:
-        """As `_ask`; a first failure, such as of a connection that went stale, is tried again."""
-        answer = await self._ask(request)
-        return await self._ask(request) if answer is None else answer
-
     # Reading ---------------------------------------------------------------------------------
 
     async def _read_block(self, block: Block) -> bool:
         """Read the points of a block, one by one where the device refuses it whole."""
-        answer = await self._ask_twice(block.request)
+        answer = await self._asked.ask_twice(block.request)
         if isinstance(answer, ReadReply):
             for name, at, length in block.points:
                 self._take(name, answer.values[at : at + length])
@@ -194,7 +188,7 @@ class _Check:
         bad: list[str] = []
         for name, _, _ in block.points:
             point = self._registers.points[name]
-            answer = await self._ask_twice(_read_of(point))
+            answer = await self._asked.ask_twice(_read_of(point))
             if isinstance(answer, ReadReply):
                 self._take(name, answer.values)
             else:
@@ -223,7 +217,7 @@ class _Check:
         largest = max(length for _, _, length in block.points)
         for end in sorted({at + length for _, at, length in block.points}):
             if end < request.count:
-                answer = await self._ask(ReadRequest(request.table, request.address, end))
+                answer = await self._asked.ask(ReadRequest(request.table, request.address, end))
                 if not isinstance(answer, ReadReply):
                     break
                 largest = max(largest, end)
@@ -237,7 +231,7 @@ class _Check:
         problem = f"refused: {answer.text}" if isinstance(answer, Refusal) else "no answer"
         for name in names:
             self._readings[name] = reading_of(self._registers, name, None, problem)
-            if is_refused or not self._is_given_up:
+            if is_refused or not self._asked.is_given_up:
                 cure = "check its address, table and access" if is_refused else None
                 self._add(Severity.FAILED, name, f"cannot be read: {problem}", cure)
 
@@ -246,7 +240,7 @@ class _Check:
             if reading.words is None:
                 continue
             point = self._registers.points[name]
-            finding = judge_reading(point, reading.words, self._spec.nameplate)
+            finding = _as_measurand(judge_reading, point, reading.words, self._spec.nameplate)
             if finding is not None:
                 self._findings.append(finding)
 
@@ -262,11 +256,11 @@ class _Check:
             due_s = over_s * (index // len(blocks)) / max(rounds - 1, 1)
             await self._wait_until(start_ns + int(due_s * NS_PER_S))
             block = blocks[index % len(blocks)]
-            answer = await self._ask(block.request)
-            if self._is_given_up:
+            answer = await self._asked.ask(block.request)
+            if self._asked.is_given_up:
                 return
             if isinstance(answer, ReadReply):
-                self._durations_ns.append(self._took_ns)
+                self._durations_ns.append(self._asked.took_ns)
                 known.update(self._registers.decode_block(block, answer.values))
             if block is blocks[-1]:
                 self._sample((self._clock.monotonic_ns() - start_ns) / NS_PER_S, known)
@@ -297,7 +291,7 @@ class _Check:
 
     async def _look_at_neighbours(self) -> None:
         """Read the 16-bit points with the register after them, where the map leaves it open."""
-        points = [point for point in self._registers.points.values() if point.device is None]
+        points = [point for point in self._registers.points.values() if point.device == self._name]
         taken = {(p.table, spot) for p in points for spot in range(p.address, p.end)}
         for point in points:
             reading = self._readings.get(point.name)
@@ -306,9 +300,9 @@ class _Check:
                 continue
             if reading.words is None:
                 continue
-            answer = await self._ask(ReadRequest(point.table, point.address, 2))
+            answer = await self._asked.ask(ReadRequest(point.table, point.address, 2))
             if isinstance(answer, ReadReply):
-                finding = judge_width(point, answer.values, self._spec.nameplate)
+                finding = _as_measurand(judge_width, point, answer.values, self._spec.nameplate)
                 if finding is not None:
                     self._findings.append(finding)
             elif answer is None:
@@ -326,7 +320,7 @@ class _Check:
         refused = await self._try_to_write(function)
         if refused is not None and refused[1].code == ExceptionCode.ILLEGAL_FUNCTION:
             other = WriteFunction.SINGLE if refused[0].multiple else WriteFunction.MULTIPLE
-            if await self._try_to_write(other) is None and not self._is_given_up:
+            if await self._try_to_write(other) is None and not self._asked.is_given_up:
                 # `auto` finds out by itself, at the cost of a refused write after each start.
                 is_auto = function is WriteFunction.AUTO
                 severity = Severity.WARNING if is_auto else Severity.FAILED
@@ -344,7 +338,7 @@ class _Check:
         """Write zero; what was refused and why, or None."""
         requests = self._registers.write_requests(dict.fromkeys(SETPOINTS, 0.0), function=function)
         for request in requests:
-            answer = await self._ask_twice(request)
+            answer = await self._asked.ask_twice(request)
             if isinstance(answer, Refusal):
                 return request, answer
             if answer is None:
@@ -355,7 +349,7 @@ class _Check:
         point = self._registers.points[name]
         if not point.is_readable:
             return
-        answer = await self._ask_twice(_read_of(point))
+        answer = await self._asked.ask_twice(_read_of(point))
         if not isinstance(answer, ReadReply):
             self._add(Severity.FAILED, name, "zero could not be read back")
             return
@@ -373,6 +367,18 @@ class _Check:
 
     def _add(self, severity: Severity, subject: str, text: str, cure: str | None = None) -> None:
         self._findings.append(Finding(severity=severity, subject=subject, text=text, cure=cure))
+
+
+def _as_measurand(
+    judge: Callable[[Point, Sequence[int], Nameplate], Finding | None],
+    point: Point,
+    words: Sequence[int],
+    nameplate: Nameplate,
+) -> Finding | None:
+    """The judgement of a point; one of a further device is judged as what it measures."""
+    shown = None if point.device is None else measurand_of(point)
+    finding = judge(replace(point, name=shown or point.name), words, nameplate)
+    return finding and replace(finding, subject=point.name)
 
 
 def _read_of(point: Point) -> ReadRequest:

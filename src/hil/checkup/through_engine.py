@@ -28,40 +28,41 @@ class Checkups:
         self._checked: set[PlantId] = set()
 
     async def registers(self, plant: PlantId, points: Sequence[str]) -> tuple[Reading, ...]:
-        """See `CheckupApi.registers`; one request a point, up to the first without an answer."""
+        """See `CheckupApi.registers`; a request a point, of a device until one is not answered."""
         transport = self._engine.snapshot().transport
         endpoint = self._spec(plant).endpoints.get(transport)
         if endpoint is None:
             raise InvalidInput(f"{plant} has no {transport} endpoint")
         known = {
-            name: point
-            for name, point in endpoint.registers.points.items()
-            if point.is_readable and point.device is None
+            name: point for name, point in endpoint.registers.points.items() if point.is_readable
         }
         if unknown := [name for name in points if name not in known]:
             raise InvalidInput(
                 f"{plant} has no point {unknown[0]!r} that can be read; there are"
                 f" {', '.join(known)}"
             )
-        link = self._engine.lend(plant)
         found: list[Reading] = []
-        problem: str | None = None
+        problems: dict[str | None, str] = {}
         for name in dict.fromkeys(points or known):
-            if problem is not None:
+            point = known[name]
+            if point.device in problems:
+                problem = problems[point.device]
                 found.append(reading_of(endpoint.registers, name, None, problem))
                 continue
-            point = known[name]
             request = ReadRequest(point.table, point.address, point.length)
+            link = self._engine.lend(plant, point.device)
             got = await link.exchange([request], within_s=self._within_s)
             answer = got.responses[0] if got.responses else None
             words = answer.values if isinstance(answer, ReadReply) else None
             why = answer.text if isinstance(answer, Refusal) else None
             if got.problem is not None:
-                why = problem = got.problem.text
+                why = problems[point.device] = got.problem.text
             found.append(reading_of(endpoint.registers, name, words, why))
         return tuple(found)
 
-    async def smoke(self, plant: PlantId, *, write_zero: bool, trace: bool) -> SmokeReport:
+    async def smoke(
+        self, plant: PlantId, *, device: str | None = None, write_zero: bool, trace: bool
+    ) -> SmokeReport:
         """See `CheckupApi.smoke`."""
         spec = self._spec(plant)
         picture = self._engine.snapshot()
@@ -75,9 +76,11 @@ class Checkups:
             return await smoke(
                 spec,
                 picture.transport,
-                self._engine.lend(plant),
+                self._engine.lend(plant, device),
                 self._clock,
                 within_s=self._within_s,
+                device=device,
+                beside=None if device is None else self._engine.lend(plant),
                 write_zero=write_zero,
                 trace=trace,
             )

@@ -17,6 +17,7 @@ from hil.domain.modbus_pdu import (
     encode_request,
     encode_response,
 )
+from hil.domain.plant import Endpoint
 from hil.domain.registers import RegisterMap
 from hil.ports import Exchange, PlantLink, Tap
 
@@ -29,16 +30,17 @@ class TracingLink:
     memory, the frames are those that a wire would carry.
 
     Args:
-        unit_id: The unit id of frames that no wire has carried.
+        device: The further device of the endpoint that is spoken to; None: the plant's own server.
         lines: Where the lines are added.
     """
 
     def __init__(
-        self, link: PlantLink, registers: RegisterMap, *, unit_id: int, lines: list[str]
+        self, link: PlantLink, endpoint: Endpoint, *, device: str | None, lines: list[str]
     ) -> None:
         self._link = link
-        self._registers = registers
-        self._unit_id = unit_id
+        self._registers = endpoint.registers
+        self._device = device
+        self._unit_id = (endpoint.main if device is None else endpoint.devices[device]).unit_id
         self._lines = lines
         self._transactions = count(1)
 
@@ -46,7 +48,7 @@ class TracingLink:
         self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
     ) -> Exchange:
         """See `PlantLink.exchange`; what goes over the wire is told to nobody but the lines."""
-        wire = _Wire(self._registers)
+        wire = _Wire(self._registers, self._device)
         got = await self._link.exchange(requests, within_s=within_s, tap=wire)
         if got.responses and not wire.lines:
             self._imagine(wire, requests, got)
@@ -71,8 +73,9 @@ class TracingLink:
 class _Wire:
     """The `Tap` of one exchange; requests are on the wire one at a time."""
 
-    def __init__(self, registers: RegisterMap) -> None:
+    def __init__(self, registers: RegisterMap, device: str | None) -> None:
         self._registers = registers
+        self._device = device
         self._request: Request | None = None
         self._splitter = FrameSplitter()
         self.lines: list[str] = []
@@ -124,7 +127,7 @@ class _Wire:
             f"{point.name}={'not known' if value is None else f'{value:.8g}'}"
             for point in self._registers.points.values()
             if point.table is request.table
-            and point.device is None
+            and point.device == self._device
             and request.address <= point.address
             and point.end <= request.address + request.count
             for at in (point.address - request.address,)

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.live import Live
 
 from hil.adapters.data_directory import is_taken
+from hil.adapters.device_lock import FileLocks, addresses_of
 from hil.adapters.engine_answer import NoAnswer, read_readings, read_smoke
 from hil.adapters.engine_client import EngineClient, Lost, Patience
 from hil.adapters.shared_link import TcpLinks
@@ -71,6 +73,8 @@ def smoke_command(
 ) -> None:
     """Check PLANTs (default: all): connect, read every point, time it, and say what cannot be.
 
+    Further devices of a plant, such as a meter, are checked after it and held against it.
+
     Needs no engine; when one runs on these endpoints it asks for the check, so that no device is
     connected to twice. Exits with 1 when a check has failed.
     """
@@ -87,11 +91,10 @@ def smoke_command(
                 )
             )
         else:
-            wanted = {"write_zero": write_zero, "trace": trace}
             with engine:
                 if over is not None:
                     raise HilError("--over needs the plants for itself: stop the engine first")
-                reports = [read_smoke(engine.smoke(spec.id, wanted)) for spec in specs]
+                reports = _asked_of(engine, specs, asked, write_zero=write_zero, trace=trace)
     if junit_file is not None:
         _write(junit_file, junit(reports))
     if as_json:
@@ -138,6 +141,23 @@ def _engine_on(data_dir: Path, transport: Transport) -> EngineClient | None:
     return client
 
 
+def _asked_of(
+    engine: EngineClient,
+    specs: Sequence[PlantSpec],
+    transport: Transport,
+    *,
+    write_zero: bool,
+    trace: bool,
+) -> list[SmokeReport]:
+    """The checks that a running engine makes, those of further devices after their plant."""
+    wanted: list[tuple[str, dict[str, Any]]] = []
+    for spec in specs:
+        wanted.append((spec.id, {"write_zero": write_zero, "trace": trace}))
+        devices = spec.endpoints[transport].read_devices
+        wanted += [(spec.id, {"trace": trace, "device": device}) for device in devices]
+    return [read_smoke(engine.smoke(plant, body)) for plant, body in wanted]
+
+
 async def _check_all(
     specs: Sequence[PlantSpec],
     transport: Transport,
@@ -147,27 +167,49 @@ async def _check_all(
     write_zero: bool,
     trace: bool,
 ) -> list[SmokeReport]:
-    """All plants at the same time; those behind one gateway share its connection, in turn."""
+    """All plants at the same time, and after each its devices; a gateway's connection is shared.
+
+    Raises:
+        Impossible: Zero shall be written, and another process writes to one of the plants.
+    """
     clock, links = SystemClock(), TcpLinks(timeout_s=timeout_s)
+    devices = [spec.endpoints[transport].main for spec in specs] if write_zero else []
+    locks = FileLocks("hil smoke", await addresses_of({device.host for device in devices}))
+    locks.hold(devices)
 
-    async def check(spec: PlantSpec) -> SmokeReport:
-        link = links.link(spec.endpoints[transport].main)
-        try:
-            return await smoke(
-                spec,
-                transport,
-                link,
-                clock,
-                within_s=2 * timeout_s,
-                reads=READS,
-                over_s=0.0 if over is None else over.total_seconds(),
-                write_zero=write_zero,
-                trace=trace,
-            )
-        finally:
-            await link.close()
+    async def check(spec: PlantSpec) -> list[SmokeReport]:
+        endpoint = spec.endpoints[transport]
+        own = links.link(endpoint.main)
+        reports: list[SmokeReport] = []
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(own.close)
+            for name, device in endpoint.servers.items():
+                link = own
+                if name is not None:
+                    link = links.link(device)
+                    stack.push_async_callback(link.close)
+                reports.append(
+                    await smoke(
+                        spec,
+                        transport,
+                        link,
+                        clock,
+                        within_s=2 * timeout_s,
+                        device=name,
+                        beside=None if name is None else own,
+                        reads=READS,
+                        over_s=0.0 if over is None else over.total_seconds(),
+                        write_zero=write_zero,
+                        trace=trace,
+                    )
+                )
+        return reports
 
-    return list(await asyncio.gather(*map(check, specs)))
+    try:
+        checked = await asyncio.gather(*map(check, specs))
+    finally:
+        locks.hold(())
+    return [report for reports in checked for report in reports]
 
 
 def _write(path: Path, content: bytes) -> None:

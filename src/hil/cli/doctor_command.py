@@ -110,8 +110,11 @@ def _ports(config: Config, specs: tuple[PlantSpec, ...]) -> Iterator[PortFact]:
         ("control of the emulated plants", "127.0.0.1", config.emulation.control_port, True)
     )
     for spec in specs:
-        main = spec.endpoints[Transport.LOCAL].main
-        wanted.append((f"emulated {spec.id}", main.host, main.port, True))
+        local = spec.endpoints[Transport.LOCAL]
+        wanted += [
+            (f"emulated {spec.label(name)}", device.host, device.port, True)
+            for name, device in local.servers.items()
+        ]
     for what, address, port, is_emulator in wanted:
         yield PortFact(
             what=what,
@@ -135,23 +138,26 @@ def _endpoints(
     """The remote endpoints, and those that the engine speaks to, as the engine sees them."""
     spoken_to = None if state is None else state["transport"]
 
-    def look(asked: tuple[PlantSpec, Transport, Device]) -> EndpointFact:
-        spec, transport, device = asked
+    def look(asked: tuple[str, Transport, Device]) -> EndpointFact:
+        who, transport, device = asked
         if state is not None and transport == spoken_to:
-            link = state["plants"].get(spec.id, {}).get("link", {})
+            link = state["plants"].get(who, {}).get("link", {})
             is_ok = link.get("status") == LinkStatus.OK
             error = None if is_ok else link.get("last_error") or "not read yet"
         else:
             error = host.why_not_connect(device.host, device.port, within_s=CONNECT_WITHIN_S)
         where = f"{device.host}:{device.port}"
-        return EndpointFact(plant=spec.id, transport=transport, where=where, error=error)
+        return EndpointFact(plant=who, transport=transport, where=where, error=error)
 
-    # A local endpoint is there only while somebody emulates it.
+    # A local endpoint is there only while somebody emulates it. Further devices that the engine
+    # speaks to are left to its alarms.
     wanted = [
-        (spec, transport, endpoint.main)
+        (spec.label(name), transport, device)
         for spec in specs
         for transport, endpoint in spec.endpoints.items()
         if transport is Transport.REMOTE or transport == spoken_to
+        for name, device in endpoint.servers.items()
+        if name is None or transport != spoken_to
     ]
     with ThreadPoolExecutor(THREADS_MAX) as pool:
         return tuple(pool.map(look, wanted))

@@ -13,9 +13,11 @@ from hil.adapters.system_clock import SystemClock
 from hil.assembly.live import Live, Parts, user_name
 from hil.cli.options import config_option, data_dir_option, default_data_dir, load_config
 from hil.config.model import Config
+from hil.config.values import plant_specs
 from hil.domain.commands import CommandKind
 from hil.domain.errors import HilError
 from hil.domain.phase import Phase
+from hil.domain.plant import Transport
 from hil.ports import EngineApi
 
 port_option = click.option(
@@ -136,8 +138,10 @@ def _welcome(live: Live, config: Config, parts: Parts) -> str:
     lines = []
     if parts.emulation:
         lines += [
-            f"{plant.name} is emulated on {plant.endpoints.local.host}:{plant.endpoints.local.port}"
-            for plant in config.plants.values()
+            f"{spec.name if name is None else f'{spec.name}/{name}'} is emulated on"
+            f" {device.host}:{device.port}"
+            for spec in plant_specs(config)
+            for name, device in spec.endpoints[Transport.LOCAL].servers.items()
         ]
     if parts.engine and parts.web:
         lines.append(f"{config.site.name}: {live.address}")

@@ -13,8 +13,9 @@ _STYLE = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.FAILED: "bo
 
 
 def smoke_view(report: SmokeReport) -> RenderableType:
-    """One plant: what was read, how long it took, and what was found."""
-    title = Text(f"{report.name} ({report.plant}) · {report.transport} · {report.endpoint} · ")
+    """One plant or device: what was read, how long it took, and what was found."""
+    who = report.plant if report.device is None else f"{report.plant}/{report.device}"
+    title = Text(f"{report.name} ({who}) · {report.transport} · {report.endpoint} · ")
     title.append(report.severity, _STYLE[report.severity])
     parts: list[RenderableType] = [title]
     if report.trace:

@@ -124,18 +124,25 @@ def faults_known(listed: Sequence[Mapping[str, Any]]) -> Problems:
 
 
 def faults_of_points(listed: Sequence[Mapping[str, Any]], maps: RegisterMaps) -> Problems:
-    """The points that faults name exist."""
+    """The points and devices that faults name exist."""
     local = map_configs(maps).get(Transport.LOCAL)
     if local is None:
         return
-    readable = {p.name for p in points(local).values() if p.is_readable and p.device is None}
+    readable: dict[str | None, set[str]] = {None: set()}
+    for point in points(local).values():
+        if point.is_readable:
+            readable.setdefault(point.device, set()).add(point.name)
     for index, raw in enumerate(listed):
         try:
             faults = parse_faults(raw)
         except InvalidInput:
             continue  # said by `faults_known`
         for fault in faults:
-            problem = point_problem(fault, readable)
+            if fault.device not in readable:
+                why = f"the map has no point of a device {fault.device}"
+                yield Problem(where=f"faults[{index}].device", why=why)
+                continue
+            problem = point_problem(fault, readable[fault.device])
             if problem is not None:
                 yield Problem(where=f"faults[{index}].{problem.where}", why=problem.why)
 

@@ -161,7 +161,8 @@ class EndpointConfig(DeviceConfig):
 
     devices: dict[Identifier, DeviceConfig] = Field(
         default_factory=dict,
-        description="Further servers with points of this plant, such as a meter, by name.",
+        description="Further servers with points of this plant, such as a meter, by name; those of "
+        "`local` are emulated.",
         json_schema_extra=CLOSED,
     )
 
@@ -273,7 +274,8 @@ class PlantConfig(Section):
         default_factory=list,
         max_length=100,
         description="Faults that the emulated plant shows from its start, each as "
-        "`{kind: delay, ms: 300}`, with `for_s` where it ends; the fault reference lists them.",
+        "`{kind: delay, ms: 300}`, with `for_s` where it ends and `device` where a further device "
+        "shows it; the fault reference lists them.",
     )
     model: ModelConfig = Field(description="Nameplate and model.")
     limits: LimitsConfig = Field(

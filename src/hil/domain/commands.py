@@ -26,6 +26,7 @@ class CommandKind(StrEnum):
     SOURCE = "source"
     TRANSPORT = "transport"
     POSTING = "posting"
+    FAULT = "fault"
 
 
 class CommandStatus(StrEnum):
@@ -48,7 +49,8 @@ class Command:
 
     `asked` is what came with it: `{"to": "api"}` of a source or transport switch (and
     `{"force": true}`), `{"enabled": bool}` of posting, `{"in_service": bool, "note": str|null}`
-    of service; None of the others.
+    of service, `{"on": bool, "faults": [{"kind": str, ..}]}` of a fault of an emulated plant; None
+    of the others.
     """
 
     id: str

@@ -109,6 +109,19 @@ class Endpoint:
     registers: RegisterMap
     devices: Mapping[str, Device] = field(default_factory=dict)
 
+    @property
+    def read_devices(self) -> dict[str, Device]:
+        """The further servers that have points to read."""
+        read = {point.device for point in self.registers.points.values()}
+        return {name: device for name, device in self.devices.items() if name in read}
+
+    @property
+    def servers(self) -> dict[str | None, Device]:
+        """The plant's own server (None) and, by name, the further ones that are read."""
+        servers: dict[str | None, Device] = {None: self.main}
+        servers.update(self.read_devices)
+        return servers
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantSpec:
@@ -122,6 +135,10 @@ class PlantSpec:
     setpoint: SetpointPolicy
     endpoints: Mapping[Transport, Endpoint]
     alarm_bits: Mapping[int, str] = field(default_factory=dict)
+
+    def label(self, device: str | None) -> str:
+        """The plant's id or, with that of a further device, both: `lib/meter`."""
+        return self.id if device is None else f"{self.id}/{device}"
 
     @property
     def extra_signals(self) -> tuple[str, ...]:

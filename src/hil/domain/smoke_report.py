@@ -33,8 +33,9 @@ class Reading:
 class SmokeReport:
     """The smoke check of one plant's endpoint; `severity` is that of the worst finding.
 
-    `reads` requests were timed. `trace` is what went over the wire, a line a frame; empty unless
-    it was asked for.
+    `device` is the further device that was checked; None: the plant's own server. `reads`
+    requests were timed. `trace` is what went over the wire, a line a frame; empty unless it was
+    asked for.
     """
 
     plant: str
@@ -47,6 +48,7 @@ class SmokeReport:
     round_trip_ms: Percentiles
     findings: tuple[Finding, ...]
     trace: tuple[str, ...] = ()
+    device: str | None = None
 
 
 def reading_of(

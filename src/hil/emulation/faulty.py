@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 from hil.domain.errors import InvalidInput
 from hil.domain.faults import Fault, FaultKind, point_problem
@@ -20,20 +19,14 @@ from hil.domain.modbus_pdu import (
 )
 from hil.domain.plant import PlantSpec, Transport
 from hil.domain.signals import OptionalPoint, PointName
-from hil.emulation.active_fault import NS_PER_S, ActiveFault
+from hil.emulation.active_fault import ActiveFaults
+from hil.emulation.model import Meas
 from hil.emulation.plant import EmulatedPlant, within
-from hil.emulation.reading import READING_FAULTS, SETPOINTS, Readings, later
+from hil.emulation.reading import MEASURED, READING_FAULTS, SETPOINTS, Readings, later
 from hil.emulation.refusing import refusal_of
-from hil.ports import Answer, Clock, Door, Manner
+from hil.ports import Answer, Clock, Door
 
 log = logging.getLogger(__name__)
-
-_ENDS = {
-    FaultKind.RESET: Manner.RESET,
-    FaultKind.DROP: Manner.CLOSE,
-    FaultKind.STALE_ANSWER: Manner.STALE,
-}
-_WIRE = frozenset({*_ENDS, FaultKind.LATE_ANSWER, FaultKind.DELAY, FaultKind.WRONG_UNIT_ID})
 
 
 class FaultyPlant:
@@ -41,29 +34,19 @@ class FaultyPlant:
 
     Without a fault a request goes straight to the plant. Times that pass between two requests
     are made up for at the next one, each event at its own time.
-
-    Args:
-        faults: Shown from the start.
-
-    Raises:
-        InvalidInput: One of `faults` names a point that the plant does not have.
     """
 
-    def __init__(
-        self, plant: EmulatedPlant, spec: PlantSpec, *, clock: Clock, faults: Iterable[Fault] = ()
-    ) -> None:
+    def __init__(self, plant: EmulatedPlant, spec: PlantSpec, *, clock: Clock) -> None:
         self._plant = plant
         self._spec = spec
         self._clock = clock
         self._map = spec.endpoints[Transport.LOCAL].registers
-        self._readings = Readings(plant, spec)
-        self._active: dict[FaultKind, ActiveFault] = {}
+        self._readings = Readings(plant, spec, {name: name for name in MEASURED})
+        self._active = ActiveFaults()
         self._written_ns = clock.monotonic_ns()
         self._has_fallen_back = False
         self._is_cut_off = False
         self._on_change: list[Callable[[], None]] = []
-        for fault in faults:
-            self.set_fault(fault)
 
     # Switching -------------------------------------------------------------------------------
 
@@ -76,8 +59,7 @@ class FaultyPlant:
         self.catch_up()
         now_ns = self._clock.monotonic_ns()
         self._plant.advance()
-        self._active.pop(fault.kind, None)
-        self._active[fault.kind] = ActiveFault(fault, now_ns)
+        self._active.begin(fault, now_ns)
         if fault.kind in READING_FAULTS:
             self._readings.begin(fault.kind)
         if fault.kind is FaultKind.SOC_JUMP:
@@ -92,35 +74,18 @@ class FaultyPlant:
     def clear_fault(self, kind: FaultKind | None) -> None:
         """End a fault, or all of them; one that is not active is no error."""
         self.catch_up()
-        for each in list(self._active) if kind is None else [kind]:
+        for each in list(self._active.by_kind) if kind is None else [kind]:
             self._end(each)
 
     def faults(self) -> tuple[Fault, ...]:
         """The active faults, the oldest first; `for_s` is what is left of it."""
         self.catch_up()
-        now_ns = self._clock.monotonic_ns()
-        return tuple(
-            one.fault
-            if one.until_ns is None
-            else replace(one.fault, for_s=(one.until_ns - now_ns) / NS_PER_S)
-            for one in self._active.values()
-        )
+        return self._active.shown(self._clock.monotonic_ns())
 
     def door(self) -> tuple[Door, float | None]:
         """How connections are taken, and the seconds until that may change by itself."""
         self.catch_up()
-        single = self._fault(FaultKind.SINGLE_CONNECTION)
-        silent = self._fault(FaultKind.SILENT_ACCEPT)
-        door = Door(
-            refuses=FaultKind.REFUSE in self._active,
-            places=None if single is None else int(single.number("connections")),
-            hold_s=0.0 if single is None else single.number("hold_s"),
-            silent_s=0.0 if silent is None else silent.maybe("first_s") or 0.0,
-        )
-        ends = [one.until_ns for one in self._active.values() if one.until_ns is not None]
-        if not ends:
-            return door, None
-        return door, max(min(ends) - self._clock.monotonic_ns(), 1) / NS_PER_S
+        return self._active.door(self._clock.monotonic_ns())
 
     def listen(self, on_change: Callable[[], None]) -> None:
         """Call this after every change of the faults."""
@@ -131,6 +96,11 @@ class FaultyPlant:
         self.catch_up()
         self._plant.set_soc(soc_pu)
 
+    def measured(self) -> Meas | None:
+        """What the plant is now, whatever its registers show; None: its model has failed."""
+        self.catch_up()
+        return self._plant.measured()
+
     # Answering -------------------------------------------------------------------------------
 
     def handle(self, request: Request) -> Response | Answer | None:
@@ -138,32 +108,10 @@ class FaultyPlant:
         if not self._active:
             return self._plant.handle(request)
         self.catch_up()
-        if FaultKind.REFUSE in self._active:
-            return Answer(None, manner=Manner.REFUSE)
-        silent = self._fault(FaultKind.SILENT_ACCEPT)
-        if silent is not None and silent.maybe("first_s") is None:
-            return None
-        response = self._carried_out(request)
-        return response if _WIRE.isdisjoint(self._active) else self._sent(response)
-
-    def _sent(self, response: Response) -> Answer:
-        manner, after_s, unit_id = Manner.IN_TURN, 0.0, None
-        for kind, ending in _ENDS.items():
-            if kind in self._active and self._active[kind].is_due():
-                manner = ending
-                break
-        if (delay := self._fault(FaultKind.DELAY)) is not None:
-            after_s = delay.number("ms") / 1000
-        late = self._active.get(FaultKind.LATE_ANSWER)
-        if late is not None and manner is Manner.IN_TURN and late.is_due():
-            manner, after_s = Manner.LATE, late.fault.number("s")
-        if (wrong := self._fault(FaultKind.WRONG_UNIT_ID)) is not None:
-            unit_id = int(wrong.number("unit_id"))
-        is_end = manner in {Manner.CLOSE, Manner.RESET}
-        return Answer(None if is_end else response, after_s, manner, unit_id)
+        return self._active.answer(request, self._carried_out)
 
     def _carried_out(self, request: Request) -> Response:
-        refusal = refusal_of(self._active, request, self._plant.bank.points)
+        refusal = refusal_of(self._active.by_kind, request, self._plant.bank.points)
         if refusal is not None:
             return refusal
         match request:
@@ -183,18 +131,18 @@ class FaultyPlant:
 
     def _read(self, request: ReadRequest) -> Response:
         response = self._plant.handle(request)
-        if not isinstance(response, ReadReply) or READING_FAULTS.isdisjoint(self._active):
+        if not isinstance(response, ReadReply) or READING_FAULTS.isdisjoint(self._active.by_kind):
             return response
         now_ns = self._clock.monotonic_ns()
-        return self._readings.changed(self._active, request, response, now_ns)
+        return self._readings.changed(self._active.by_kind, request, response, now_ns)
 
     def _write(self, request: WriteRequest) -> Response:
         written = [name for name in SETPOINTS if self._is_touched(name, request)]
-        lost = self._active.get(FaultKind.LOST_WRITE)
+        lost = self._active.by_kind.get(FaultKind.LOST_WRITE)
         if lost is not None and written and lost.is_due():
             names = self._plant.bank.writable(request.table, request.address, request.values)
             return names if isinstance(names, Refusal) else WriteReply()
-        flash = self._active.get(FaultKind.FLASH_LIMITED_WRITES)
+        flash = self._active.by_kind.get(FaultKind.FLASH_LIMITED_WRITES)
         if flash is not None:
             if flash.count >= flash.fault.number("writes"):
                 return Refusal(ExceptionCode.SERVER_DEVICE_FAILURE)
@@ -207,7 +155,7 @@ class FaultyPlant:
         if written:
             self._written_ns = now_ns
             self._has_fallen_back = self._is_cut_off = False
-        lag = self._fault(FaultKind.LAGGING_READBACK)
+        lag = self._active.of(FaultKind.LAGGING_READBACK)
         for name in written if lag is not None else ():
             self._readings.written(name, later(now_ns, lag.number("s")) if lag else now_ns)
         self._settle()
@@ -219,7 +167,7 @@ class FaultyPlant:
         return point.table is request.table and point.address < end and request.address < point.end
 
     def _clamp(self, written: Iterable[str]) -> None:
-        clamp = self._fault(FaultKind.CLAMP)
+        clamp = self._active.of(FaultKind.CLAMP)
         if clamp is None:
             return
         for name in written:
@@ -243,13 +191,13 @@ class FaultyPlant:
             happen()
 
     def _events(self) -> Iterator[tuple[int, Callable[[], None]]]:
-        for kind, one in self._active.items():
+        for kind, one in self._active.by_kind.items():
             if one.until_ns is not None:
                 yield one.until_ns, lambda kind=kind: self._end(kind)  # type: ignore[misc]  # bound
-        revert = self._fault(FaultKind.REVERT_TIMER)
+        revert = self._active.of(FaultKind.REVERT_TIMER)
         if revert is not None and not self._has_fallen_back:
             yield later(self._written_ns, revert.number("s")), self._fall_back
-        watchdog = self._fault(FaultKind.COMM_WATCHDOG)
+        watchdog = self._active.of(FaultKind.COMM_WATCHDOG)
         if watchdog is not None and not self._is_cut_off:
             yield later(self._written_ns, watchdog.number("s")), self._cut_off
 
@@ -263,7 +211,7 @@ class FaultyPlant:
         self._settle()
 
     def _end(self, kind: FaultKind) -> None:
-        if self._active.pop(kind, None) is None:
+        if self._active.by_kind.pop(kind, None) is None:
             return
         self._settle()
         log.info("plant=%s fault=%s ended", self._spec.id, kind)
@@ -271,12 +219,12 @@ class FaultyPlant:
 
     def _settle(self) -> None:
         """Make the plant what the active faults say."""
-        derate = self._fault(FaultKind.DERATE)
+        derate = self._active.of(FaultKind.DERATE)
         share_pu = None if derate is None else derate.number("limit_pu")
         if FaultKind.COMM_WATCHDOG in self._active and self._is_cut_off:
             share_pu = 0.0
         self._plant.limit(share_pu)
-        trip = self._fault(FaultKind.TRIP)
+        trip = self._active.of(FaultKind.TRIP)
         if trip is not None:
             self._plant.hold(PointName.ENABLE, 0.0)
         if any(point.name == OptionalPoint.ALARM_WORD for point in self._plant.bank.points):
@@ -284,10 +232,6 @@ class FaultyPlant:
             word = 0.0 if trip is None else float(1 << int(trip.number("bit")))
             # The highest bit of a signed word is its lowest number.
             self._plant.bank.put(OptionalPoint.ALARM_WORD, word if word <= high else low)
-
-    def _fault(self, kind: FaultKind) -> Fault | None:
-        one = self._active.get(kind)
-        return None if one is None else one.fault
 
     def _tell(self) -> None:
         for on_change in self._on_change:

@@ -36,7 +36,7 @@ STRAYS_MAX = 100
 IDLE_PU = 0.01
 
 # The point of each field of `Meas`, in its order.
-_MEASURED = (
+MEASURED = (
     PointName.P_BATTERY,
     PointName.Q_BATTERY,
     PointName.P_POI,
@@ -44,7 +44,7 @@ _MEASURED = (
     PointName.V_POI,
     PointName.SOC,
 )
-_NAMES = frozenset(_MEASURED)
+_NAMES = frozenset(MEASURED)
 # The numbers of a command point that does not name its own.
 _COMMANDS: dict[str, dict[str, int]] = {
     OptionalPoint.START_COMMAND: {"run": 1, "stop": 0},
@@ -61,7 +61,7 @@ class EmulatedPlant:
 
     Args:
         spec: The plant; its local endpoint has the register map. Points of further devices are
-            not served.
+            those of an `EmulatedDevice`.
         model: A model of this plant alone.
         step_s: The longest step of the model.
         initial_soc_pu: State of charge at the start, 0..1.
@@ -157,6 +157,13 @@ class EmulatedPlant:
             self._refresh()
         return self.bank.read(point.table, point.address, point.length)
 
+    def measured(self) -> Meas | None:
+        """What the model says now; None: it has failed."""
+        self.advance()
+        if not self._is_fresh:
+            self._refresh()
+        return None if self._failure is not None else self._meas
+
     def _read(self, table: Table, address: int, count: int) -> Response:
         names = self.bank.readable(table, address, count)
         if isinstance(names, Refusal):
@@ -250,7 +257,7 @@ class EmulatedPlant:
         """Bring the measurements into the registers; one that has no number is a failed model."""
         self._is_fresh = True
         try:
-            for name, value in zip(_MEASURED, self._meas, strict=True):
+            for name, value in zip(MEASURED, self._meas, strict=True):
                 if name in self._measured:
                     self.bank.put(name, value)
         except Exception as error:  # noqa: BLE001 - a plug-in may return anything
@@ -270,9 +277,9 @@ class EmulatedPlant:
 
 
 def _measured(points: Sequence[Point]) -> frozenset[str]:
-    """The points that measurements go to: of two that share registers the later in `_MEASURED`."""
+    """The points that measurements go to: of two that share registers the later in `MEASURED`."""
     by_name = {point.name: point for point in points}
-    found = [by_name[name] for name in _MEASURED if name in by_name]
+    found = [by_name[name] for name in MEASURED if name in by_name]
     return frozenset({(point.table, point.address): point.name for point in found}.values())
 
 

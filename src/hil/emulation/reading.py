@@ -5,6 +5,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence, Set
 from hashlib import blake2b
+from typing import Protocol
 
 from hil.domain.faults import FaultKind
 from hil.domain.modbus_pdu import ReadReply, ReadRequest
@@ -13,7 +14,7 @@ from hil.domain.point import ByteOrder, Format, Point, WordOrder
 from hil.domain.register_codec import DoesNotFit
 from hil.domain.signals import OptionalPoint, PointName
 from hil.emulation.active_fault import NS_PER_S, ActiveFault
-from hil.emulation.plant import EmulatedPlant
+from hil.emulation.register_bank import RegisterBank
 
 SETPOINTS = (PointName.P_SETPOINT, PointName.Q_SETPOINT)
 MEASURED = frozenset(PointName) - {*SETPOINTS, PointName.ENABLE}
@@ -35,15 +36,31 @@ _FLOATS = {Format.FLOAT32: ">f", Format.FLOAT64: ">d"}
 Words = tuple[int, ...]
 
 
-class Readings:
-    """What the readings of a plant become while faults of reading are active."""
+class Readable(Protocol):
+    """A device with registers that can be looked at."""
 
-    def __init__(self, plant: EmulatedPlant, spec: PlantSpec) -> None:
-        self._plant = plant
+    bank: RegisterBank
+
+    def words(self, point: Point) -> tuple[int, ...]:
+        """What the registers of a point hold now."""
+        ...
+
+
+class Readings:
+    """What the readings of a device become while faults of reading are active.
+
+    Args:
+        device: The plant's own server, or a further one.
+        measurands: The points that measure, and the plant's measurement that each of them shows.
+    """
+
+    def __init__(self, device: Readable, spec: PlantSpec, measurands: Mapping[str, str]) -> None:
+        self._device = device
         self._id = spec.id
+        self._measurands = measurands
         self._map = spec.endpoints[Transport.LOCAL].registers
         self._bases = _bases(spec.nameplate)
-        self._points = {point.name: point for point in plant.bank.points if not point.is_bit}
+        self._points = {point.name: point for point in device.bank.points if not point.is_bit}
         self._frozen: dict[str, Words] = {}
         self._before: dict[str, Words] = {}
         self._shown: dict[str, Words] = {}
@@ -51,7 +68,7 @@ class Readings:
 
     def begin(self, kind: FaultKind) -> None:
         """Remember the present numbers for a fault that shows them later."""
-        present = {name: self._plant.words(point) for name, point in self._points.items()}
+        present = {name: self._device.words(point) for name, point in self._points.items()}
         if kind is FaultKind.FROZEN_REGISTERS:
             self._frozen = present
         elif kind is FaultKind.TORN_32BIT:
@@ -62,7 +79,7 @@ class Readings:
 
     def written(self, name: str, due_ns: int) -> None:
         """A setpoint has been written; its read-back shows it from `due_ns` on."""
-        self._coming.append((due_ns, name, self._plant.words(self._points[name])))
+        self._coming.append((due_ns, name, self._device.words(self._points[name])))
 
     def changed(
         self,
@@ -103,15 +120,19 @@ class Readings:
         if fault.kind is FaultKind.TORN_32BIT:
             return self._torn(active, touched)
         name = fault.word("point")
-        wanted: Set[str] = MEASURED if name is None else {name}
-        if fault.kind is FaultKind.NOISE and name is None:
-            wanted = wanted - {PointName.SOC}
-        if fault.kind is FaultKind.FROZEN_REGISTERS and name is None:
-            wanted = wanted | {OptionalPoint.HEARTBEAT}
+        wanted: Set[str]
+        if name is not None:
+            wanted = {name}
+        elif fault.kind is FaultKind.NOISE:
+            wanted = {each for each, shown in self._measurands.items() if shown in self._bases}
+        elif fault.kind is FaultKind.FROZEN_REGISTERS:
+            wanted = {*self._measurands, OptionalPoint.HEARTBEAT}
+        else:
+            wanted = {*self._measurands}
         by_place = {point.address: point for point in touched if point.name in wanted}
         found: list[tuple[Point, Words]] = []
         for point in by_place.values():
-            held = self._plant.words(point)
+            held = self._device.words(point)
             words = tuple(changed.get(point.address + at, word) for at, word in enumerate(held))
             found.append((point, self._one(active, point, words, now_ns)))
         return found
@@ -121,14 +142,16 @@ class Readings:
         if fault.kind is FaultKind.FROZEN_REGISTERS:
             return self._frozen[point.name]
         if fault.kind is FaultKind.SENTINEL_VALUES:
-            return _sentinel(point)
+            return sentinel(point)
         if fault.kind is FaultKind.SCALE_ERROR:
             factor = fault.number("factor")
             return self._with(point, words, lambda value: value * factor)
         if fault.kind is FaultKind.INVERTED_SIGN:
             return self._with(point, words, lambda value: -value)
         assert fault.kind is FaultKind.NOISE, fault
-        sigma = fault.number("sigma_pu") * self._bases.get(point.name, 1.0)
+        sigma = fault.number("sigma_pu") * self._bases.get(
+            self._measurands.get(point.name, ""), 1.0
+        )
         key = f"{fault.number('seed'):g}/{self._id}/{point.name}/{now_ns}"
         return self._with(point, words, lambda value: value + sigma * _normal(key))
 
@@ -149,13 +172,13 @@ class Readings:
             self._shown[name] = words
 
     def _torn(self, active: ActiveFault, touched: Sequence[Point]) -> list[tuple[Point, Words]]:
-        several = [p for p in touched if p.length > 1 and p.name in MEASURED]
+        several = [p for p in touched if p.length > 1 and p.name in self._measurands]
         if not several:
             return []
         torn: list[tuple[Point, Words]] = []
         is_due = active.is_due()
         for point in several:
-            words = self._plant.words(point)
+            words = self._device.words(point)
             if is_due:
                 torn.append((point, (self._before[point.name][0], *words[1:])))
             self._before[point.name] = words
@@ -181,7 +204,8 @@ def _normal(key: str) -> float:
     return radius * math.cos(math.tau * second / 2.0**64)
 
 
-def _sentinel(point: Point) -> Words:
+def sentinel(point: Point) -> Words:
+    """The registers that mean "not known": the first of `invalid`, else the usual number."""
     size = 2 * point.length
     if point.format in _FLOATS:
         raw = point.invalid[0] if point.invalid else math.nan

@@ -32,16 +32,19 @@ Names = tuple[str, ...]
 
 
 class RegisterBank:
-    """The registers of a plant's own server, all 0 at first.
+    """The registers of one device of a plant, all 0 at first.
 
     A range with an address that is not declared, or a write to a point that is only read, is
     exception 2: the address cannot be used like that, whatever the value. A quantity or a number
     out of range is exception 3.
+
+    Args:
+        device: None is the plant's own server.
     """
 
-    def __init__(self, registers: RegisterMap) -> None:
+    def __init__(self, registers: RegisterMap, *, device: str | None = None) -> None:
         self._map = registers
-        self.points = [point for point in registers.points.values() if point.device is None]
+        self.points = [point for point in registers.points.values() if point.device == device]
         self._words: dict[Table, dict[int, int]] = {table: {} for table in Table}
         for point in self.points:
             self._words[point.table].update(dict.fromkeys(range(point.address, point.end), 0))
@@ -97,7 +100,7 @@ class RegisterBank:
         Raises:
             DoesNotFit: The value's number is one that means "not known".
         """
-        if self._held.get(name) == value:
+        if self._held.get(name, math.nan) == value:
             return
         assert math.isfinite(value), (name, value)
         low, high = self._spans[name]

@@ -1,13 +1,30 @@
 """The picture that readers get: frozen snapshots, made when somebody looks."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from hil.domain.plant import PlantId
-from hil.domain.snapshot import EngineState, PlantState, Snapshot
+from hil.domain.plant import PlantId, PlantSpec
+from hil.domain.snapshot import EngineState, PlantState, Snapshot, initial_snapshot
+from hil.engine.settings import EngineSettings
 from hil.ports import Clock
+
+
+def first_picture(
+    settings: EngineSettings, specs: Sequence[PlantSpec], *, now: datetime
+) -> Snapshot:
+    """The picture before anything is known of the plants."""
+    return initial_snapshot(
+        site=settings.site,
+        plants=specs,
+        source=settings.source,
+        transport=settings.transport,
+        posting_enabled=settings.posting_enabled,
+        version=settings.version,
+        now=now,
+    )
 
 
 class Board:

@@ -12,6 +12,7 @@ from hil.domain.snapshot import Estop, Switching
 from hil.domain.stored import Service
 from hil.engine.audit import Audit
 from hil.engine.board import Board
+from hil.engine.claims import Claims
 from hil.engine.inbox import DONE, Job, JobEnd
 from hil.engine.plant_loop import ESTOP, PlantLoop
 from hil.engine.site import Site
@@ -54,6 +55,7 @@ class Commander:
     Args:
         transport_refusal: Why a transport cannot be switched to; None when it can be.
         has_api: Whether there is a market API to take a schedule from.
+        claims: Takes the other endpoints for us before a switch of the transport.
         on_transport: Told to reconnect, with the plants whose old endpoint is not at zero.
     """
 
@@ -68,6 +70,7 @@ class Commander:
         new_id: Callable[[], str],
         transport_refusal: Callable[[Transport], str | None],
         has_api: bool,
+        claims: Claims,
         on_transport: Switched,
     ) -> None:
         self._loops = loops
@@ -78,6 +81,7 @@ class Commander:
         self._new_id = new_id
         self._transport_refusal = transport_refusal
         self._has_api = has_api
+        self._claims = claims
         self._on_transport = on_transport
         self.closing: str | None = None
 
@@ -91,12 +95,16 @@ class Commander:
     ) -> Command:
         """Queue a command; raises `NotFound`, `Impossible` or `QueueFull` and then queues nothing.
 
-        A stop is never refused.
+        A stop is never refused. A switch to endpoints that another process writes to is impossible.
         """
         if plant is not None and plant not in self._loops:
             raise NotFound(f"there is no plant {plant!r}; there are {', '.join(self._loops)}")
         targets = [plant] if plant is not None else self._fleet(kind)
         self._admit(kind, plant, targets, asked or {})
+        if kind is CommandKind.TRANSPORT:
+            # Before anything is stopped for a switch that cannot be.
+            to = Transport((asked or {})["to"])
+            self._claims.select(self._site.selectors.transport, to)
         command = Command(
             id=self._new_id(),
             kind=kind,
@@ -225,6 +233,8 @@ class Commander:
             forced = bool((command.asked or {}).get("force"))
             if not parts.errors or (forced and error != ESTOP):
                 self._switch(command, frozenset(parts.errors))
+            elif command.kind is CommandKind.TRANSPORT:
+                self._claims.select(self._site.selectors.transport)
         was_begun = self._audit.command(command.id).status is CommandStatus.RUNNING
         status = CommandStatus.DONE
         if error:

@@ -95,12 +95,16 @@ class Contact:
         return outcome, self._look(outcome, phase, wrote=bool(writes))
 
     async def lend(
-        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+        self,
+        requests: Sequence[Request],
+        *,
+        within_s: float,
+        device: str | None,
+        tap: Tap | None = None,
     ) -> Exchange:
         """An exchange of somebody else's; it leaves no trace in measurement and health."""
-        return await self._uncut(
-            self._points.lend(requests, within_s=within_s, tap=tap), LENT_CUT_OFF
-        )
+        asking = self._points.lend(requests, within_s=within_s, device=device, tap=tap)
+        return await self._uncut(asking, LENT_CUT_OFF)
 
     async def _uncut(self, asking: Coroutine[Any, Any, T], cut_off: T) -> T:
         """What came of an exchange; `cut_off` when an e-stop ended it."""

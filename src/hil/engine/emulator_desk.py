@@ -2,13 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
+from hil.domain.commands import Command, CommandKind, CommandStatus
 from hil.domain.errors import HilError, Impossible
 from hil.domain.faults import Fault, FaultKind
 from hil.domain.plant import PlantId
+from hil.engine.audit import Audit
 from hil.engine.board import Board
 from hil.engine.cadence import NS_PER_S, Bell
+from hil.engine.inbox import DONE, failed
 from hil.engine.supervisor import Supervisor
 from hil.ports import Clock, EmulatorControl
 
@@ -34,7 +39,9 @@ class EmulatorDesk:
         clock: Clock,
         board: Board,
         supervisor: Supervisor,
+        audit: Audit,
         *,
+        new_id: Callable[[], str],
         plants: Sequence[PlantId],
         soc_left: Callable[[PlantId], Awaitable[float]],
         is_local: Callable[[], bool],
@@ -43,6 +50,8 @@ class EmulatorDesk:
         self._clock = clock
         self._board = board
         self._supervisor = supervisor
+        self._audit = audit
+        self._new_id = new_id
         self._plants = plants
         self._soc_left = soc_left
         self._is_local = is_local
@@ -74,9 +83,10 @@ class EmulatorDesk:
     ) -> tuple[Fault, ...]:
         """Let a plant show these too; all that it shows now. Raises `HilError`."""
         emulator = self._reached(plant)
-        for fault in faults:
-            await emulator.set_fault(plant, fault)
-            log.info("plant=%s fault=%r for_s=%s set by=%s", plant, str(fault), fault.for_s, by)
+        asked = [fault.document() for fault in faults]
+        with self._audited(plant, {"on": True, "faults": asked}, by=by):
+            for fault in faults:
+                await emulator.set_fault(plant, fault)
         return await self._looked(emulator, plant)
 
     async def clear_faults(
@@ -84,10 +94,35 @@ class EmulatorDesk:
     ) -> tuple[Fault, ...]:
         """End these faults of a plant; all that it shows now. Raises `HilError`."""
         emulator = self._reached(plant)
-        for kind in kinds:
-            await emulator.clear_fault(plant, kind)
-            log.info("plant=%s fault=%s cleared by=%s", plant, kind, by)
+        asked = [{"kind": kind.value} for kind in kinds]
+        with self._audited(plant, {"on": False, "faults": asked}, by=by):
+            for kind in kinds:
+                await emulator.clear_fault(plant, kind)
         return await self._looked(emulator, plant)
+
+    @contextmanager
+    def _audited(self, plant: PlantId, asked: dict[str, Any], *, by: str) -> Iterator[None]:
+        """Enter what is done meanwhile into the audit trail."""
+        command = Command(
+            id=self._new_id(),
+            kind=CommandKind.FAULT,
+            plant=plant,
+            asked=asked,
+            status=CommandStatus.QUEUED,
+            by=by,
+            queued_at=self._clock.now(),
+        )
+        self._audit.open(command)
+        self._audit.started(command.id)
+        end = failed("cut off before the emulated plant had answered; what it shows is not known")
+        try:
+            yield
+            end = DONE
+        except (HilError, OSError) as error:
+            end = failed(str(error))
+            raise
+        finally:
+            self._audit.ended(command.id, end)
 
     def look_now(self) -> None:
         """What is shown may be another plant's: look again at once."""

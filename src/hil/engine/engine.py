@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -16,14 +16,16 @@ from hil.domain.faults import Fault, FaultKind
 from hil.domain.plant import PlantId, PlantSpec, Transport
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal, effective_points
 from hil.domain.signals import COLUMNS
-from hil.domain.snapshot import Alarm, EngineState, Estop, Snapshot, initial_snapshot
-from hil.domain.stored import Alive, Control, Selectors, Service
+from hil.domain.snapshot import Alarm, EngineState, Snapshot
+from hil.domain.stored import Alive
 from hil.engine.alarm_desk import AlarmDesk
 from hil.engine.audit import Audit
-from hil.engine.board import Board
+from hil.engine.board import Board, first_picture
 from hil.engine.cadence import NS_PER_S, Bell
+from hil.engine.claims import Claims
 from hil.engine.commander import Commander
 from hil.engine.day_memory import DayMemory
+from hil.engine.earlier_run import EarlierRun
 from hil.engine.emulator_desk import EmulatorDesk
 from hil.engine.fleet import Fleet, LinkOf
 from hil.engine.guests import LentLink
@@ -35,7 +37,15 @@ from hil.engine.schedules import Schedules, StoredOverride
 from hil.engine.settings import EngineSettings
 from hil.engine.site import Site
 from hil.engine.supervisor import Supervisor
-from hil.ports import Clock, EmulatorControl, RowSink, StateStore, Versioned, VersionedOverride
+from hil.ports import (
+    Clock,
+    DeviceLocks,
+    EmulatorControl,
+    RowSink,
+    StateStore,
+    Versioned,
+    VersionedOverride,
+)
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +62,7 @@ class Engine:
 
     Args:
         link_of: Makes the link to a device of a plant's endpoint.
+        locks: Keeps other processes from writing to the same devices.
         emulator: The control port of the emulated plants; None when there is none.
         new_id: Gives ids of commands, alarms and sessions.
     """
@@ -65,12 +76,14 @@ class Engine:
         store: StateStore,
         clock: Clock,
         *,
+        locks: DeviceLocks,
         emulator: EmulatorControl | None,
         new_id: Callable[[], str],
     ) -> None:
         self._settings = settings
         self._specs = {spec.id: spec for spec in specs}
         self._link_of = link_of
+        self._locks = locks
         self._sink = sink
         self._clock = clock
         self._new_id = new_id
@@ -80,17 +93,7 @@ class Engine:
         self._supervisor = Supervisor(clock)
         self._journal = Journal(store, clock, on_failing=self._teller(AlarmKind.DATABASE_FAILING))
         self._board = Board(
-            initial_snapshot(
-                site=settings.site,
-                plants=specs,
-                source=settings.source,
-                transport=settings.transport,
-                posting_enabled=settings.posting_enabled,
-                version=settings.version,
-                now=clock.now(),
-            ),
-            clock,
-            facts=self._facts,
+            first_picture(settings, specs, now=clock.now()), clock, facts=self._facts
         )
         self._desk = AlarmDesk(
             self._journal,
@@ -107,11 +110,14 @@ class Engine:
             on_failing=self._teller(AlarmKind.RECORDING_FAILING),
         )
         self._audit = Audit(self._journal, self._board, clock)
+        self._is_started = False
         self._bench = EmulatorDesk(
             emulator,
             clock,
             self._board,
             self._supervisor,
+            self._audit,
+            new_id=new_id,
             plants=tuple(self._specs),
             soc_left=self._soc_left,
             is_local=lambda: self._site.selectors.transport is Transport.LOCAL,
@@ -123,14 +129,21 @@ class Engine:
     # Life ------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Take up what an earlier run left, and start the owners; raises HilError."""
+        """Take up what an earlier run left, and start the owners.
+
+        Raises:
+            Impossible: Another process writes to one of the plants.
+            HilError: What an earlier run left cannot be read, or a plant has no endpoint.
+        """
         await self._journal.load()
-        alive = self._journal.get("alive", Alive)
-        crashed = alive is not None and not alive.clean
+        earlier = EarlierRun(self._journal, self._settings, now=self._clock.now())
+        leftovers = earlier.leftovers(self._specs.values())
+        claims = Claims(self._locks, self._specs, left=leftovers)
+        claims.select(earlier.selectors().transport)
         self._desk.restore(self._journal.all("alarm/", Alarm).values())
         self._audit.restore()
         self._schedules = Schedules(self._specs, self._journal)
-        self._site = self._restored_site(crashed=crashed)
+        self._site = self._restored_site(earlier)
         self._fleet = Fleet(
             self._settings,
             list(self._specs.values()),
@@ -146,11 +159,13 @@ class Engine:
             schedules=self._schedules,
             site=self._site,
             supervisor=self._supervisor,
+            claims=claims,
             prepare=self._bench.prepare,
         )
         self._fleet.build(
-            {plant: self._left(plant, crashed=crashed) for plant in self._specs},
-            resume=crashed and self._is_fresh(alive),
+            {plant: earlier.control(plant) for plant in self._specs},
+            leftovers=leftovers,
+            resume=earlier.is_resumed,
         )
         self._commander = Commander(
             self._fleet.loops,
@@ -161,8 +176,20 @@ class Engine:
             new_id=self._new_id,
             transport_refusal=self._transport_refusal,
             has_api=self._settings.has_api,
+            claims=claims,
             on_transport=self._fleet.switch_transport,
         )
+        self._start_tasks()
+        log.info(
+            "engine started site=%r transport=%s source=%s plants=%s%s",
+            self._settings.site.name,
+            self._site.selectors.transport,
+            self._site.selectors.source,
+            ",".join(self._specs),
+            " after a crash" if earlier.crashed else "",
+        )
+
+    def _start_tasks(self) -> None:
         self._publish_site()
         self._supervisor.start("journal", self._journal.run)
         self._supervisor.start("alive", self._say_alive)
@@ -170,49 +197,18 @@ class Engine:
         self._supervisor.start("faults", self._bench.run)
         for plant, loop in self._fleet.loops.items():
             self._supervisor.start(f"plant {plant}", loop.run, loop.after_failure)
-        log.info(
-            "engine started site=%r transport=%s source=%s plants=%s%s",
-            self._settings.site.name,
-            self._site.selectors.transport,
-            self._site.selectors.source,
-            ",".join(self._specs),
-            " after a crash" if crashed else "",
-        )
+        self._is_started = True
 
-    def _restored_site(self, *, crashed: bool) -> Site:
-        configured = Selectors(
-            source=self._settings.source,
-            transport=self._settings.transport,
-            posting_enabled=self._settings.posting_enabled,
-        )
-        stored = self._journal.get("selectors", Selectors) if crashed else None
-        estop = self._journal.get("estop", Estop) or Estop()
-        if estop.active:
-            self._desk.set(AlarmKind.ESTOP, None, f"by {estop.by}")
+    def _restored_site(self, earlier: EarlierRun) -> Site:
+        if earlier.estop.active:
+            self._desk.set(AlarmKind.ESTOP, None, f"by {earlier.estop.by}")
         return Site(
             self._journal,
-            stored or configured,
-            {
-                plant: self._journal.get(f"service/{plant}", Service)
-                or Service(in_service=spec.in_service)
-                for plant, spec in self._specs.items()
-            },
-            estop=estop,
+            earlier.selectors(),
+            earlier.services(self._specs.values()),
+            estop=earlier.estop,
             on_change=self._publish_site,
         )
-
-    def _left(self, plant: PlantId, *, crashed: bool) -> Control:
-        """What an earlier run left of a plant: after an orderly end only a stop that is pending."""
-        stored = self._journal.get(f"control/{plant}", Control) or Control()
-        if stored.engaged and self._site.estop.active:
-            return replace(stored, stop_pending=True)
-        return stored if crashed else Control(stop_pending=stored.stop_pending)
-
-    def _is_fresh(self, alive: Alive | None) -> bool:
-        if alive is None or not self._settings.resume:
-            return False
-        age = self._clock.now() - alive.at
-        return timedelta(0) <= age <= timedelta(seconds=self._settings.resume_max_age_s)
 
     async def _say_alive(self) -> None:
         bell = Bell(self._clock)
@@ -251,11 +247,13 @@ class Engine:
         Returns one sentence for each plant whose rows could not be written.
         """
         await self._supervisor.stop()
+        self._locks.hold(())
         for plant in self._specs:
             self._recorder.close_session(plant)
         await self._recorder.flush()
         await self._sink.close()
-        self._journal.put("alive", Alive(at=self._clock.now(), clean=True))
+        if self._is_started:  # else what an earlier run left has still to be taken up
+            self._journal.put("alive", Alive(at=self._clock.now(), clean=True))
         await self._journal.close()
         return tuple(
             f"{self._specs[plant].name}: {rows} rows could not be written"
@@ -388,8 +386,8 @@ class Engine:
         # A whole day takes a third of a second: not on the loop that dispatches.
         return await asyncio.get_running_loop().run_in_executor(None, reduce)
 
-    def lend(self, plant: PlantId) -> LentLink:
-        return self._fleet.loops[self._known(plant)].guests.lend()
+    def lend(self, plant: PlantId, device: str | None = None) -> LentLink:
+        return self._fleet.loops[self._known(plant)].guests.lend(device)
 
     def _known(self, plant: PlantId) -> PlantId:
         if plant not in self._specs:

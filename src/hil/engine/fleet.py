@@ -12,6 +12,7 @@ from hil.domain.stored import Control
 from hil.engine.alarm_desk import AlarmDesk
 from hil.engine.board import Board
 from hil.engine.cadence import Cadence, period_ns
+from hil.engine.claims import Claims
 from hil.engine.contact import Contact
 from hil.engine.day_memory import DayMemory
 from hil.engine.journal import Journal
@@ -66,6 +67,7 @@ class Fleet:
         schedules: Schedules,
         site: Site,
         supervisor: Supervisor,
+        claims: Claims,
         prepare: Callable[[PlantId, Callable[[], None]], None],
     ) -> None:
         self._settings = settings
@@ -82,14 +84,25 @@ class Fleet:
         self._schedules = schedules
         self._site = site
         self._supervisor = supervisor
+        self._claims = claims
         self._prepare = prepare
         self._cadences = {
             spec.id: self._cadence(index, len(specs)) for index, spec in enumerate(specs)
         }
         self.loops: dict[PlantId, PlantLoop] = {}
 
-    def build(self, left: Mapping[PlantId, Control], *, resume: bool) -> None:
-        """Make the owners; `left` is what an earlier run left of each plant."""
+    def build(
+        self,
+        left: Mapping[PlantId, Control],
+        *,
+        leftovers: Mapping[PlantId, Transport],
+        resume: bool,
+    ) -> None:
+        """Make the owners; `left` is what an earlier run left of each plant.
+
+        Args:
+            leftovers: Whose endpoint of another transport has still to be stopped.
+        """
         for plant, spec in self._specs.items():
             self.loops[plant] = PlantLoop(
                 spec,
@@ -102,9 +115,8 @@ class Fleet:
             self._board.show_plant(plant, self.loops[plant].state)
             if resume and left.get(plant, Control()).recording:
                 self._recorder.open_session(plant, spec.name)
-            transport = self._journal.get(f"leftover/{plant}", Transport)
-            if transport is not None and transport in spec.endpoints:
-                self._stop_leftover(plant, self._contact(spec, transport))
+            if plant in leftovers:
+                self._stop_leftover(plant, self._contact(spec, leftovers[plant]))
 
     def switch_transport(self, transport: Transport, not_at_zero: frozenset[PlantId]) -> None:
         """Connect every owner to another endpoint; nothing of the old ones is shown any more.
@@ -118,20 +130,27 @@ class Fleet:
             old = loop.reconnect(self._contact(self._specs[plant], transport))
             if plant in not_at_zero:
                 self._journal.put(f"leftover/{plant}", before)
+                self._claims.leave(plant, before)
                 self._stop_leftover(plant, old)
             else:
                 old.mute()
                 self._supervisor.start(f"close {plant}", old.close)
+        self._claims.select(transport)
 
     def _stop_leftover(self, plant: PlantId, contact: Contact) -> None:
         contact.mute()
+
+        def on_end() -> None:
+            self._journal.remove(f"leftover/{plant}")
+            self._claims.settle(plant)
+
         leftover = Leftover(
             self._specs[plant],
             contact,
             self._clock,
             self._timing(),
             self._say(plant),
-            on_end=lambda: self._journal.remove(f"leftover/{plant}"),
+            on_end=on_end,
         )
         self._supervisor.start(f"leftover {plant}", leftover.run)
 

@@ -24,6 +24,7 @@ class _Guest:
     requests: Sequence[Request]
     within_s: float
     tap: Tap | None
+    device: str | None
     answer: asyncio.Future[Exchange]
 
 
@@ -47,18 +48,24 @@ class Guests:
         self._spare_ns = spare_ns
         self._waiting: deque[_Guest] = deque()
 
-    def lend(self) -> "LentLink":
-        """The link to the endpoint that the owner speaks to now."""
-        return LentLink(self, self._contact_of())
+    def lend(self, device: str | None = None) -> "LentLink":
+        """The link to the endpoint that the owner speaks to now, or to a further device there."""
+        return LentLink(self, self._contact_of(), device)
 
     async def ask(
-        self, contact: Contact, requests: Sequence[Request], within_s: float, tap: Tap | None
+        self,
+        contact: Contact,
+        requests: Sequence[Request],
+        *,
+        within_s: float,
+        device: str | None,
+        tap: Tap | None,
     ) -> Exchange:
         """Wait for the owner to carry out an exchange; raises `QueueFull`."""
         if len(self._waiting) >= WAITING_MAX:
             raise QueueFull("too many others read this plant's registers; try again")
         loop = asyncio.get_running_loop()
-        guest = _Guest(contact, requests, within_s, tap, loop.create_future())
+        guest = _Guest(contact, requests, within_s, tap, device, loop.create_future())
         self._waiting.append(guest)
         self._bell.ring()
         try:
@@ -102,7 +109,9 @@ class Guests:
             return _problem("the plant is not stopped: nothing was written")
         begun_ns = self._clock.monotonic_ns()
         within_s = min(guest.within_s, left_s)
-        got = await guest.contact.lend(guest.requests, within_s=within_s, tap=guest.tap)
+        got = await guest.contact.lend(
+            guest.requests, within_s=within_s, device=guest.device, tap=guest.tap
+        )
         return replace(got, took_ns=self._clock.monotonic_ns() - begun_ns)
 
     def turn_away(self) -> None:
@@ -116,15 +125,18 @@ class Guests:
 class LentLink:
     """A `PlantLink` whose exchanges are carried out by the owner of the real one."""
 
-    def __init__(self, guests: Guests, contact: Contact) -> None:
+    def __init__(self, guests: Guests, contact: Contact, device: str | None) -> None:
         self._guests = guests
         self._contact = contact
+        self._device = device
 
     async def exchange(
         self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
     ) -> Exchange:
         """See `PlantLink.exchange`; raises `QueueFull`."""
-        return await self._guests.ask(self._contact, requests, within_s, tap)
+        return await self._guests.ask(
+            self._contact, requests, within_s=within_s, device=self._device, tap=tap
+        )
 
     async def close(self) -> None:
         """See `PlantLink.close`; the connection is the owner's, and stays."""

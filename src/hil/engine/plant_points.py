@@ -7,11 +7,11 @@ from functools import partial
 
 from hil.domain.modbus_pdu import Request
 from hil.domain.plant import Device, Endpoint
-from hil.domain.snapshot import Link
+from hil.domain.snapshot import Link, LinkStatus
 from hil.engine.cadence import NS_PER_S
 from hil.engine.device_points import DevicePoints, Outcome
 from hil.engine.supervisor import Supervisor
-from hil.ports import Clock, Exchange, PlantLink, Tap
+from hil.ports import Clock, Exchange, LinkProblem, PlantLink, Tap
 
 __all__ = ["Outcome", "PlantPoints"]
 
@@ -55,7 +55,6 @@ class PlantPoints:
         self._main = DevicePoints(
             f"plant={plant}", endpoint.registers, endpoint.main, link_of(endpoint.main), clock
         )
-        has_points = {point.device for point in endpoint.registers.points.values()}
         self._devices = {
             name: _SideDevice(
                 DevicePoints(
@@ -67,8 +66,7 @@ class PlantPoints:
                     name=name,
                 )
             )
-            for name, device in endpoint.devices.items()
-            if name in has_points
+            for name, device in endpoint.read_devices.items()
         }
         self._readers = Supervisor(clock)
         self.write_counts = self._main.write_counts
@@ -124,10 +122,41 @@ class PlantPoints:
         }
 
     async def lend(
-        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+        self,
+        requests: Sequence[Request],
+        *,
+        within_s: float,
+        device: str | None = None,
+        tap: Tap | None = None,
     ) -> Exchange:
-        """An exchange of somebody else's, which says nothing about the health of the link."""
-        return await self._main.lend(requests, within_s=within_s, tap=tap)
+        """An exchange of somebody else's, which says nothing about the health of the link.
+
+        Args:
+            device: The further device that is asked; None: the plant's own server.
+        """
+        if device is None:
+            return await self._main.lend(requests, within_s=within_s, tap=tap)
+        if device not in self._devices:
+            text = f"{self._plant} has no device {device} with points at this endpoint"
+            return Exchange((), LinkProblem(LinkStatus.ERROR, text))
+        return await self._lend_device(self._devices[device], requests, within_s, tap)
+
+    async def _lend_device(
+        self,
+        device: _SideDevice,
+        requests: Sequence[Request],
+        within_s: float,
+        tap: Tap | None,
+    ) -> Exchange:
+        """Only one asks a device at a time: a reading that is under way ends first."""
+        deadline_ns = self._clock.monotonic_ns() + int(within_s * NS_PER_S)
+        if device.reading is not None:
+            await asyncio.wait([device.reading], timeout=within_s)
+        left_s = (deadline_ns - self._clock.monotonic_ns()) / NS_PER_S
+        if left_s <= 0 or (device.reading is not None and not device.reading.done()):
+            text = device.points.error or "it does not answer the engine's own reading"
+            return Exchange((), LinkProblem(LinkStatus.TIMEOUT, text))
+        return await device.points.lend(requests, within_s=left_s, tap=tap)
 
     def health(self) -> Link:
         """The link as the state shows it; what further devices taught us follows their name."""

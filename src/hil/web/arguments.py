@@ -144,10 +144,14 @@ class AckBody:
 
 @checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
 class SmokeBody:
-    """Whether zero is written and read back, and whether the frames are shown."""
+    """Whether zero is written and read back, and whether the frames are shown.
+
+    `device` is the further device to check; null: the plant's own server.
+    """
 
     write_zero: bool = False
     trace: bool = False
+    device: str | None = None
 
 
 @checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)

@@ -40,9 +40,11 @@ def checkup_routes(checkups: CheckupApi) -> APIRouter:
         openapi_extra=json_docs("SmokeBody", required=False),
     )
     async def smoke(request: Request, plant: str) -> Response:
-        """Check the plant's present endpoint; answers when the check has ended."""
+        """Check the plant's present endpoint or a `device` there; answers when it has ended."""
         body = await read_optional_json(request, SMOKE_BODY, SmokeBody())
-        report = await checkups.smoke(PlantId(plant), write_zero=body.write_zero, trace=body.trace)
+        report = await checkups.smoke(
+            PlantId(plant), device=body.device, write_zero=body.write_zero, trace=body.trace
+        )
         return json_response(report)
 
     return routes
