@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hil.domain.commands import Command, CommandKind
 from hil.domain.downsample import Buckets
 from hil.domain.faults import Fault, FaultKind
+from hil.domain.market import Sample, Setpoints
 from hil.domain.modbus_pdu import Request, Response
 from hil.domain.plant import PlantId
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
@@ -100,6 +101,48 @@ class StateStore(Protocol):
 
     async def close(self) -> None:
         """Close the store."""
+        ...
+
+
+class ScheduleSource(Protocol):
+    """Where the plan of a site day comes from; every call is bounded in time.
+
+    All calls raise `CallFailed`, whose kind says what to do next.
+    """
+
+    async def log_in(self, password: str | None) -> None:
+        """Make the connection; None: without a password, where the source needs none.
+
+        The password is held in memory until `log_out`.
+        """
+        ...
+
+    async def log_out(self) -> None:
+        """Forget the connection and the password."""
+        ...
+
+    async def setpoints(self, periods: Sequence[datetime]) -> Setpoints:
+        """What there is for these delivery periods, of every plant; what is absent is missing.
+
+        Args:
+            periods: The UTC starts of the delivery periods of one site day.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        ...
+
+
+@runtime_checkable
+class MeasurementSink(Protocol):
+    """A `ScheduleSource` that takes measurements, too."""
+
+    async def post(self, series: int, samples: Sequence[Sample]) -> None:
+        """Hand over samples of one series, oldest first; returns when they are acknowledged.
+
+        A time-out leaves unknown whether they have come (`CallFailed`, transient).
+        """
         ...
 
 
