@@ -1,13 +1,35 @@
 """A market whose calls are answered by script, on virtual time."""
 
 import asyncio
+import random
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
-from hil.domain.market import CallFailed, Failure, Sample, Setpoints
-from hil.domain.plant import PlantId
+from hil.domain.market import CallFailed, DeliveryDays, Failure, Sample, Setpoints
+from hil.domain.plant import PlantId, Transport
+from hil.engine.fetcher import FetchPolicy
+from hil.engine.market import MarketAccess, MarketSettings
+from hil.engine.poster import PlantSeries, PostingPolicy
 
 ANSWERS_AFTER_S = 0.3
+LIB = PlantId("lib")
+DAYS = DeliveryDays(
+    zone=ZoneInfo("Europe/Madrid"), period=timedelta(minutes=15), tomorrow_from=time(15)
+)
+MARKET = MarketSettings(
+    fetch=FetchPolicy(days=DAYS, poll_period_s=120, error_backoff_s=30),
+    posting=PostingPolicy(
+        transports=frozenset({Transport.LOCAL}),
+        period_s=60,
+        retry_initial_s=2,
+        retry_max_s=60,
+        error_backoff_s=30,
+    ),
+    queue_max=1000,
+    series={LIB: PlantSeries(soc=4, p=6, q=7, v=8, capacity_kwh=500)},
+    connects_at_start=True,
+)
 
 
 class FakeSource:
@@ -55,6 +77,10 @@ class FakeSource:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def market_access(source: FakeSource, settings: MarketSettings = MARKET) -> MarketAccess:
+    return MarketAccess(settings=settings, source=source, draw=random.Random(1))
 
 
 def transient(retry_after_s: float | None = None) -> CallFailed:

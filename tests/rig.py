@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from fake_source import FakeSource, market_access
 from hil.domain.commands import Command, CommandKind
 from hil.domain.plant import Device, PlantId, PlantSpec, Source, Transport
 from hil.domain.schedule import Schedule, Series
@@ -36,7 +37,6 @@ SETTINGS = EngineSettings(
     flush_period_s=5,
     initial_soc_pu=0.5,
     soc_from_recording=True,
-    has_api=False,
     stale_after_s=900,
     resume=False,
     resume_max_age_s=300,
@@ -116,6 +116,7 @@ async def running(
     remote: dict[PlantId, FakeRegisters] | None = None,
     plant_spec: PlantSpec | None = None,
     meters: dict[str, FakeRegisters] | None = None,
+    source: FakeSource | None = None,
 ) -> AsyncIterator[Rig]:
     """A started engine; leaving the block closes it without a safe stop.
 
@@ -124,6 +125,7 @@ async def running(
         registers: Plants that are there already.
         remote: The plants behind the remote endpoints, where there are any.
         meters: The further devices of the plants, by host.
+        source: The market API; None: there is none.
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
@@ -145,6 +147,7 @@ async def running(
         store or MemoryStore(),
         clock,
         emulator=None,
+        market=None if source is None else market_access(source),
         new_id=lambda: f"id-{next(ids)}",
     )
     await engine.start()

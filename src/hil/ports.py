@@ -15,7 +15,7 @@ from hil.domain.plant import PlantId
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
 from hil.domain.signals import Row
 from hil.domain.smoke_report import Reading, SmokeReport
-from hil.domain.snapshot import Alarm, LinkStatus, Snapshot
+from hil.domain.snapshot import Alarm, LinkStatus, ScheduleApiState, Snapshot
 
 
 class Clock(Protocol):
@@ -104,6 +104,7 @@ class StateStore(Protocol):
         ...
 
 
+@runtime_checkable
 class ScheduleSource(Protocol):
     """Where the plan of a site day comes from; every call is bounded in time.
 
@@ -299,6 +300,22 @@ class EngineApi(Protocol):
         if_match: str | None = None,
     ) -> VersionedOverride:
         """Replace the override of a signal (no points: remove it), as `put_manual_schedule`."""
+        ...
+
+    def api_schedule(self, plant: PlantId) -> Schedule:
+        """The market's plan of a plant, as much of it as has come."""
+        ...
+
+    async def connect_schedule_api(self, password: str | None, *, by: str) -> ScheduleApiState:
+        """Connect to the market API, with the password held in memory when none is given.
+
+        Raises:
+            Impossible: There is no market API, or the log-in failed; it is wanted from now on.
+        """
+        ...
+
+    async def disconnect_schedule_api(self, *, by: str) -> ScheduleApiState:
+        """Disconnect and forget the password; raises `Impossible` without a market API."""
         ...
 
     async def acknowledge(self, alarm_id: str, *, by: str, note: str | None) -> Alarm:

@@ -257,7 +257,6 @@ def _settings() -> EngineSettings:
         source=Source.MANUAL,
         transport=Transport.LOCAL,
         posting_enabled=False,
-        has_api=False,
         stale_after_s=None,
         dispatch_period_s=1,
         measurement_period_s=1,

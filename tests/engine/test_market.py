@@ -1,27 +1,32 @@
 """Plans in and measurements out, with a market that answers by script, on virtual time."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from fake_source import ANSWERS_AFTER_S, FakeSource, log_in_refused, transient
+from fake_source import (
+    ANSWERS_AFTER_S,
+    DAYS,
+    LIB,
+    MARKET,
+    FakeSource,
+    log_in_refused,
+    market_access,
+    transient,
+)
 from hil.domain.alarms import AlarmKind
-from hil.domain.market import CallFailed, DeliveryDays
+from hil.domain.market import CallFailed
 from hil.domain.plant import PlantId, Source, Transport
 from hil.domain.signals import Measurement
 from hil.domain.snapshot import ConnectionStatus
 from hil.domain.stored import Selectors
-from hil.engine.fetcher import FetchPolicy
 from hil.engine.journal import Journal
 from hil.engine.market import Market, MarketSettings
-from hil.engine.poster import PlantSeries, PostingPolicy
 from hil.engine.supervisor import Supervisor
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
@@ -29,24 +34,6 @@ from hil.virtual.memory_store import MemoryStore
 
 # 12:00 in Madrid.
 NOON = datetime(2026, 5, 1, 10, tzinfo=UTC)
-DAYS = DeliveryDays(
-    zone=ZoneInfo("Europe/Madrid"), period=timedelta(minutes=15), tomorrow_from=time(15)
-)
-LIB = PlantId("lib")
-SERIES = PlantSeries(soc=4, p=6, q=7, v=8, capacity_kwh=500)
-SETTINGS = MarketSettings(
-    fetch=FetchPolicy(days=DAYS, poll_period_s=120, error_backoff_s=30),
-    posting=PostingPolicy(
-        transports=frozenset({Transport.LOCAL}),
-        period_s=60,
-        retry_initial_s=2,
-        retry_max_s=60,
-        error_backoff_s=30,
-    ),
-    queue_max=1000,
-    series={LIB: SERIES},
-    connects_at_start=True,
-)
 
 
 class Site:
@@ -101,14 +88,12 @@ class Bench:
         journal = Journal(self.store, self.clock)
         await journal.load()
         self.market = Market(
-            self.settings,
-            self.source,
+            market_access(self.source, self.settings),
             journal,
             self.clock,
             selectors=lambda: self.site.selectors,
             measured=self.site.measured,
             tell=self.site.tell,
-            draw=random.Random(1),
             on_change=lambda: None,
         )
         supervisor.start("journal", journal.run)
@@ -119,7 +104,7 @@ class Bench:
             await supervisor.stop()
 
 
-def bench(start: datetime = NOON, settings: MarketSettings = SETTINGS) -> Bench:
+def bench(start: datetime = NOON, settings: MarketSettings = MARKET) -> Bench:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     return Bench(FakeSource(), VirtualClock(loop, start), settings)
@@ -232,7 +217,7 @@ async def test_a_refused_log_in_is_not_tried_again_before_the_back_off() -> None
 
 
 async def test_nothing_is_asked_before_somebody_connects_nor_after_disconnecting() -> None:
-    stand = bench(settings=replace(SETTINGS, connects_at_start=False))
+    stand = bench(settings=replace(MARKET, connects_at_start=False))
     stand.source.plan = {"lib": {}}
     async with stand.running() as market:
         await asyncio.sleep(3600)
@@ -249,7 +234,7 @@ async def test_nothing_is_asked_before_somebody_connects_nor_after_disconnecting
 
 
 async def test_connecting_in_vain_says_why() -> None:
-    stand = bench(settings=replace(SETTINGS, connects_at_start=False))
+    stand = bench(settings=replace(MARKET, connects_at_start=False))
     stand.source.failures = [log_in_refused()]
     async with stand.running() as market:
         with pytest.raises(CallFailed, match="password is wrong"):
@@ -283,7 +268,7 @@ async def test_no_new_sample_nothing_to_post() -> None:
 
 
 async def test_nothing_is_lost_while_the_api_fails_and_several_go_in_one_call_then() -> None:
-    stand = bench(settings=replace(SETTINGS, connects_at_start=False))
+    stand = bench(settings=replace(MARKET, connects_at_start=False))
     async with stand.running() as market:
         await market.connect(None)
         await asyncio.sleep(1)

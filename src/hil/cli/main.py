@@ -20,6 +20,7 @@ from hil.cli.control_commands import (
 )
 from hil.cli.doctor_command import doctor_command
 from hil.cli.fault_commands import fault_group
+from hil.cli.market_commands import connect_command, disconnect_command, fake_market_command
 from hil.cli.override_commands import override_group, set_command
 from hil.cli.run_commands import emulate_command, engine_command, run_command
 from hil.cli.schedule_commands import schedule_group
@@ -82,6 +83,8 @@ for command in (
     transport_command,
     posting_command,
     service_command,
+    connect_command,
+    disconnect_command,
     estop_command,
     estop_reset_command,
     set_command,
@@ -93,6 +96,7 @@ for command in (
     smoke_command,
     register_group,
     doctor_command,
+    fake_market_command,
     init,
     config,
 ):

@@ -11,12 +11,20 @@ from typing import Any
 from hil.domain.alarms import AlarmKind
 from hil.domain.commands import Command, CommandKind
 from hil.domain.downsample import Buckets, bucketise
-from hil.domain.errors import NotFound
+from hil.domain.errors import Impossible, NotFound
 from hil.domain.faults import Fault, FaultKind
+from hil.domain.market import CallFailed
 from hil.domain.plant import PlantId, PlantSpec, Transport
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal, effective_points
 from hil.domain.signals import COLUMNS
-from hil.domain.snapshot import Alarm, EngineState, Estop, Snapshot, initial_snapshot
+from hil.domain.snapshot import (
+    Alarm,
+    EngineState,
+    Estop,
+    ScheduleApiState,
+    Snapshot,
+    initial_snapshot,
+)
 from hil.domain.stored import Alive, Control, Selectors, Service
 from hil.engine.alarm_desk import AlarmDesk
 from hil.engine.audit import Audit
@@ -30,12 +38,20 @@ from hil.engine.guests import LentLink
 from hil.engine.journal import Journal
 from hil.engine.lateness import Lateness
 from hil.engine.ledger import Ledger, latencies
+from hil.engine.market import Market, MarketAccess
 from hil.engine.recorder import Recorder
 from hil.engine.schedules import Schedules, StoredOverride
 from hil.engine.settings import EngineSettings
 from hil.engine.site import Site
 from hil.engine.supervisor import Supervisor
-from hil.ports import Clock, EmulatorControl, RowSink, StateStore, Versioned, VersionedOverride
+from hil.ports import (
+    Clock,
+    EmulatorControl,
+    RowSink,
+    StateStore,
+    Versioned,
+    VersionedOverride,
+)
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +69,7 @@ class Engine:
     Args:
         link_of: Makes the link to a device of a plant's endpoint.
         emulator: The control port of the emulated plants; None when there is none.
+        market: The market API; None when there is none.
         new_id: Gives ids of commands, alarms and sessions.
     """
 
@@ -66,9 +83,11 @@ class Engine:
         clock: Clock,
         *,
         emulator: EmulatorControl | None,
+        market: MarketAccess | None = None,
         new_id: Callable[[], str],
     ) -> None:
         self._settings = settings
+        self._market_access = market
         self._specs = {spec.id: spec for spec in specs}
         self._link_of = link_of
         self._sink = sink
@@ -131,6 +150,7 @@ class Engine:
         self._audit.restore()
         self._schedules = Schedules(self._specs, self._journal)
         self._site = self._restored_site(crashed=crashed)
+        self._market = self._made_market()
         self._fleet = Fleet(
             self._settings,
             list(self._specs.values()),
@@ -144,6 +164,7 @@ class Engine:
             lateness=self._lateness,
             ledgers=self._ledgers,
             schedules=self._schedules,
+            api_base=self._api_base,
             site=self._site,
             supervisor=self._supervisor,
             prepare=self._bench.prepare,
@@ -160,7 +181,7 @@ class Engine:
             self._clock,
             new_id=self._new_id,
             transport_refusal=self._transport_refusal,
-            has_api=self._settings.has_api,
+            has_api=self._market is not None,
             on_transport=self._fleet.switch_transport,
         )
         self._publish_site()
@@ -168,6 +189,8 @@ class Engine:
         self._supervisor.start("alive", self._say_alive)
         self._supervisor.start("recorder", self._recorder.run)
         self._supervisor.start("faults", self._bench.run)
+        if self._market is not None:
+            self._market.start(self._supervisor)
         for plant, loop in self._fleet.loops.items():
             self._supervisor.start(f"plant {plant}", loop.run, loop.after_failure)
         log.info(
@@ -178,6 +201,28 @@ class Engine:
             ",".join(self._specs),
             " after a crash" if crashed else "",
         )
+
+    def _made_market(self) -> Market | None:
+        if self._market_access is None:
+            return None
+        return Market(
+            self._market_access,
+            self._journal,
+            self._clock,
+            selectors=lambda: self._site.selectors,
+            measured=lambda plant: self._board.snapshot().plants[plant].measurement,
+            tell=lambda kind, detail: self._desk.set(kind, None, detail),
+            on_change=self._publish_market,
+        )
+
+    def _api_base(self, plant: PlantId) -> Schedule:
+        return Schedule() if self._market is None else self._market.base(plant)
+
+    def _publish_market(self) -> None:
+        if self._market is not None:
+            self._board.update(
+                schedule_api=self._market.api_state(), posting=self._market.posting_state()
+            )
 
     def _restored_site(self, *, crashed: bool) -> Site:
         configured = Selectors(
@@ -251,6 +296,8 @@ class Engine:
         Returns one sentence for each plant whose rows could not be written.
         """
         await self._supervisor.stop()
+        if self._market is not None:
+            await self._market.close()
         for plant in self._specs:
             self._recorder.close_session(plant)
         await self._recorder.flush()
@@ -293,6 +340,9 @@ class Engine:
             estop=site.estop,
             posting=replace(self._board.snapshot().posting, enabled=site.selectors.posting_enabled),
         )
+        if self._market is not None:
+            self._market.look_again()
+        self._publish_market()
 
     def _facts(self, state: EngineState) -> EngineState:
         return replace(
@@ -335,7 +385,14 @@ class Engine:
         self, plant: PlantId, start: datetime, end: datetime
     ) -> tuple[EffectivePoint, ...]:
         plan = self._fleet.plan(self._known(plant))
-        return effective_points(plan.base, plan.overrides, plan.source, start=start, end=end)
+        return effective_points(
+            plan.base,
+            plan.overrides,
+            plan.source,
+            start=start,
+            end=end,
+            stale_after_s=plan.stale_after_s,
+        )
 
     def manual_schedule(self, plant: PlantId) -> Versioned:
         return self._schedules.manual(self._known(plant))
@@ -368,6 +425,29 @@ class Engine:
     def _versioned(self, stored: StoredOverride) -> VersionedOverride:
         is_active = stored.series.at(self._clock.now()) is not None
         return VersionedOverride(stored.series, etag=stored.etag, is_active=is_active)
+
+    async def connect_schedule_api(self, password: str | None, *, by: str) -> ScheduleApiState:
+        market = self._known_market()
+        log.info("market API: connect by=%s", by)
+        try:
+            await market.connect(password)
+        except CallFailed as failed:
+            raise Impossible(str(failed)) from None
+        return market.api_state()
+
+    async def disconnect_schedule_api(self, *, by: str) -> ScheduleApiState:
+        market = self._known_market()
+        log.info("market API: disconnect by=%s", by)
+        await market.disconnect()
+        return market.api_state()
+
+    def api_schedule(self, plant: PlantId) -> Schedule:
+        return self._api_base(self._known(plant))
+
+    def _known_market(self) -> Market:
+        if self._market is None:
+            raise Impossible("no market API is configured (schedule_api in config.yaml)")
+        return self._market
 
     async def set_fault(
         self, plant: PlantId, faults: Sequence[Fault], *, by: str

@@ -64,6 +64,7 @@ class Fleet:
         lateness: Lateness,
         ledgers: Mapping[PlantId, Ledger],
         schedules: Schedules,
+        api_base: Callable[[PlantId], Schedule],
         site: Site,
         supervisor: Supervisor,
         prepare: Callable[[PlantId, Callable[[], None]], None],
@@ -80,6 +81,7 @@ class Fleet:
         self._lateness = lateness
         self._ledgers = ledgers
         self._schedules = schedules
+        self._api_base = api_base
         self._site = site
         self._supervisor = supervisor
         self._prepare = prepare
@@ -206,7 +208,7 @@ class Fleet:
         is_api = source is Source.API
         return Plan(
             source=source,
-            base=Schedule() if is_api else self._schedules.manual(plant).schedule,
+            base=self._api_base(plant) if is_api else self._schedules.manual(plant).schedule,
             overrides=self._schedules.overrides(plant),
             stale_after_s=self._settings.stale_after_s if is_api else None,
         )

@@ -1,8 +1,10 @@
 """The market in one place: connection, plans, posting, and what is shown of them."""
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hil.domain.alarms import AlarmKind
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 # How soon an operator is told that a plan has run out.
 WATCH_EVERY_S = 5.0
+# Who connects is told the outcome, unless it takes longer than this.
+LOG_IN_SHOWN_WITHIN_S = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,15 @@ class MarketSettings:
     connects_at_start: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketAccess:
+    """A market API and how it is used; `draw` gives the jitter of the back-off."""
+
+    settings: MarketSettings
+    source: ScheduleSource
+    draw: random.Random
+
+
 class Market:
     """Brings plans in and measurements out; nothing else waits for it.
 
@@ -50,23 +63,21 @@ class Market:
         selectors: The switches of the site, as they are now.
         measured: The newest measurement of a plant.
         tell: Raises (a text) or clears (None) an alarm of the site.
-        draw: Gives the jitter of the back-off.
         on_change: Told when what is shown has changed.
     """
 
     def __init__(
         self,
-        settings: MarketSettings,
-        source: ScheduleSource,
+        access: MarketAccess,
         journal: Journal,
         clock: Clock,
         *,
         selectors: Callable[[], Selectors],
         measured: Callable[[PlantId], Measurement | None],
         tell: Callable[[AlarmKind, str | None], None],
-        draw: random.Random,
         on_change: Callable[[], None],
     ) -> None:
+        settings, source = access.settings, access.source
         self._settings = settings
         self._source = source
         self._clock = clock
@@ -99,12 +110,13 @@ class Market:
             post=self._post,
             measured=measured,
             why_not=self._why_not,
-            draw=draw,
+            draw=access.draw,
             on_change=on_change,
         )
 
     def start(self, supervisor: Supervisor) -> None:
         """Begin to fetch and to post."""
+        self._supervisor = supervisor
         if self._settings.connects_at_start:
             supervisor.start("market log-in", self._connect_at_start)
         supervisor.start("market fetcher", self._fetcher.run)
@@ -131,11 +143,27 @@ class Market:
     async def connect(self, password: str | None) -> None:
         """Log in, with the password held in memory when none is given; raises `CallFailed`.
 
-        The connection is wanted from now on, and is tried again after a failure.
+        The connection is wanted from now on, and is tried again after a failure. A log-in that
+        takes long goes on, and is shown as connecting.
         """
-        await self._connection.connect(password)
-        self._fetcher.ask_now()
-        self._poster.send_now()
+        ended = asyncio.Event()
+        failures: list[CallFailed] = []
+
+        async def attempt() -> None:
+            try:
+                await self._connection.connect(password)
+            except CallFailed as failed:
+                failures.append(failed)
+            self._fetcher.ask_now()
+            self._poster.send_now()
+            ended.set()
+
+        self._supervisor.start("market log-in", attempt)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOG_IN_SHOWN_WITHIN_S):
+                await ended.wait()
+        if failures:
+            raise failures[0]
 
     async def disconnect(self) -> None:
         """Forget the log-in and the password: nothing is fetched or posted."""
