@@ -14,6 +14,7 @@ from hil.domain.schedule import Schedule, Series
 from hil.domain.signals import Row
 from hil.domain.snapshot import PlantState, SiteInfo
 from hil.engine.engine import Engine
+from hil.engine.market import MarketAccess
 from hil.engine.settings import EngineSettings
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
@@ -117,6 +118,8 @@ async def running(
     plant_spec: PlantSpec | None = None,
     meters: dict[str, FakeRegisters] | None = None,
     source: FakeSource | None = None,
+    market: MarketAccess | None = None,
+    clock: VirtualClock | None = None,
 ) -> AsyncIterator[Rig]:
     """A started engine; leaving the block closes it without a safe stop.
 
@@ -125,11 +128,14 @@ async def running(
         registers: Plants that are there already.
         remote: The plants behind the remote endpoints, where there are any.
         meters: The further devices of the plants, by host.
-        source: The market API; None: there is none.
+        source: A market that answers by script, or `market`: any; None: there is none.
+        clock: None: one that starts at `START`.
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    clock = VirtualClock(loop, START + timedelta(microseconds=loop.monotonic_ns() // 1_000))
+    clock = clock or VirtualClock(
+        loop, START + timedelta(microseconds=loop.monotonic_ns() // 1_000)
+    )
     local = registers or {PlantId(plant): FakeRegisters() for plant in plants or ("lib",)}
     behind = {Transport.LOCAL: local, Transport.REMOTE: remote or {}}
     sink, ids = FakeSink(), count(1)
@@ -147,7 +153,7 @@ async def running(
         store or MemoryStore(),
         clock,
         emulator=None,
-        market=None if source is None else market_access(source),
+        market=market if source is None else market_access(source),
         new_id=lambda: f"id-{next(ids)}",
     )
     await engine.start()

@@ -22,7 +22,7 @@ from fake_source import (
 from hil.domain.alarms import AlarmKind
 from hil.domain.market import CallFailed
 from hil.domain.plant import PlantId, Source, Transport
-from hil.domain.signals import Measurement
+from hil.domain.signals import Row
 from hil.domain.snapshot import ConnectionStatus
 from hil.domain.stored import Selectors
 from hil.engine.journal import Journal
@@ -46,24 +46,14 @@ class Site:
         )
         self.alarms: dict[AlarmKind, str] = {}
         self.is_measured = True
-        self.last: Measurement | None = None
+        self.last: Row | None = None
 
-    def measured(self, _: PlantId) -> Measurement | None:
+    def measured(self, _: PlantId) -> Row | None:
         if self.is_measured:
             now = self.clock.now()
             at = now - timedelta(seconds=now.second % 2, microseconds=now.microsecond)
-            self.last = Measurement(
-                time=at,
-                p_setpoint_kw=None,
-                battery_active_power_kw=None,
-                q_setpoint_kvar=None,
-                battery_reactive_power_kvar=None,
-                soc_pu=0.5,
-                p_poi_kw=float(at.minute),
-                q_poi_kvar=None,
-                v_poi_kV=20.1,
-                enabled=True,
-            )
+            p_poi_kw, soc_pu, v_poi_kv = float(at.minute), 0.5, 20.1
+            self.last = Row(at, (None, None, None, None, soc_pu, p_poi_kw, None, v_poi_kv))
         return self.last
 
     def tell(self, kind: AlarmKind, text: str | None) -> None:

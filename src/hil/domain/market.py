@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from hil.domain.errors import HilError
@@ -62,8 +63,7 @@ class DeliveryDays:
 
     def periods(self, day: date) -> tuple[datetime, ...]:
         """The UTC starts of a day's delivery periods: 92, 96 or 100 of a quarter of an hour."""
-        start, end = day_range(day, self.zone)
-        return tuple(start + k * self.period for k in range(-((start - end) // self.period)))
+        return _periods(day, self.zone, self.period)
 
     def today(self, now: datetime) -> date:
         """The site day of an instant."""
@@ -89,6 +89,12 @@ class DeliveryDays:
             begin = ranges.pop()[0] if is_next else start
             ranges.append((begin, start + self.period))
         return tuple(ranges)
+
+
+@lru_cache(maxsize=16)
+def _periods(day: date, zone: ZoneInfo, period: timedelta) -> tuple[datetime, ...]:
+    start, end = day_range(day, zone)
+    return tuple(start + k * period for k in range(-((start - end) // period)))
 
 
 def merged(held: Setpoints, come: Setpoints) -> dict[PlantId, dict[datetime, float]]:

@@ -210,7 +210,7 @@ class Engine:
             self._journal,
             self._clock,
             selectors=lambda: self._site.selectors,
-            measured=lambda plant: self._board.snapshot().plants[plant].measurement,
+            measured=self._memory.newest,
             tell=lambda kind, detail: self._desk.set(kind, None, detail),
             on_change=self._publish_market,
         )

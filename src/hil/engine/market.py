@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from hil.domain.alarms import AlarmKind
-from hil.domain.market import CallFailed, Failure, Sample
+from hil.domain.market import CallFailed, Sample
 from hil.domain.plant import PlantId, Source
 from hil.domain.schedule import Schedule
-from hil.domain.signals import Measurement
+from hil.domain.signals import Row
 from hil.domain.snapshot import PostingState, ScheduleApiState
 from hil.domain.stored import Selectors
 from hil.engine.cadence import NS_PER_S, Bell
@@ -61,7 +61,7 @@ class Market:
 
     Args:
         selectors: The switches of the site, as they are now.
-        measured: The newest measurement of a plant.
+        measured: The newest row of a plant, as it is recorded.
         tell: Raises (a text) or clears (None) an alarm of the site.
         on_change: Told when what is shown has changed.
     """
@@ -73,13 +73,14 @@ class Market:
         clock: Clock,
         *,
         selectors: Callable[[], Selectors],
-        measured: Callable[[PlantId], Measurement | None],
+        measured: Callable[[PlantId], Row | None],
         tell: Callable[[AlarmKind, str | None], None],
         on_change: Callable[[], None],
     ) -> None:
         settings, source = access.settings, access.source
         self._settings = settings
         self._source = source
+        self._sink = source if isinstance(source, MeasurementSink) else None
         self._clock = clock
         self._tell = tell
         self._selectors = selectors
@@ -199,14 +200,13 @@ class Market:
         self._on_change()
 
     async def _post(self, series: int, samples: tuple[Sample, ...]) -> None:
-        if not isinstance(self._source, MeasurementSink):
-            raise CallFailed("this source takes no measurements", Failure.HOPELESS)
-        await self._connection.ask(self._source.post(series, samples))
+        assert self._sink is not None, "posting is not in effect without a sink"
+        await self._connection.ask(self._sink.post(series, samples))
 
     def _why_not(self) -> str | None:
         """Why nothing is posted now; None when posting is in effect."""
         selectors = self._selectors()
-        if not isinstance(self._source, MeasurementSink):
+        if self._sink is None:
             return "the schedule source takes no measurements"
         if not selectors.posting_enabled:
             return "posting is switched off"

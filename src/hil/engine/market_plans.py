@@ -1,6 +1,6 @@
 """The plans that have come from the market API: today's and tomorrow's, kept over a restart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -43,7 +43,9 @@ class MarketPlans:
             }
             for stored in journal.all(_PREFIX, StoredPlan).values()
         }
+        # What follows from the setpoints, until they change.
         self._bases: dict[PlantId, Schedule] = {}
+        self._shown: dict[date, ScheduleDay] = {}
 
     def base(self, plant: PlantId) -> Schedule:
         """The plan of a plant; reactive power is not scheduled by the market: it is 0."""
@@ -66,7 +68,7 @@ class MarketPlans:
         if laid == held:
             return
         self._setpoints[day] = laid
-        self._bases.clear()
+        self._forget_what_follows()
         points = {
             plant: tuple(StoredPoint(at=at, p_kw=p_kw) for at, p_kw in sorted(values.items()))
             for plant, values in laid.items()
@@ -77,29 +79,33 @@ class MarketPlans:
         """Forget the days before this one."""
         for past in [held for held in self._setpoints if held < day]:
             del self._setpoints[past]
-            self._bases.clear()
+            self._forget_what_follows()
             self._journal.remove(f"{_PREFIX}{past}")
 
     def is_complete(self, day: date) -> bool:
         """Whether every period of every plant has come."""
-        return not any(self._missing(day).values())
+        return self.shown(day).complete
 
     def shown(self, day: date) -> ScheduleDay:
         """How much of a day has come."""
+        if day not in self._shown:
+            self._shown[day] = self._looked_at(day)
+        return self._shown[day]
+
+    def _looked_at(self, day: date) -> ScheduleDay:
         periods = self._days.periods(day)
         held = self._setpoints.get(day, {})
-        missing = {plant: ranges for plant, ranges in self._missing(day).items() if ranges}
-        known = [set(held.get(plant, ())) for plant in self._plants]
-        points = sum(all(at in own for own in known) for at in periods)
-        is_empty = not any(known)
+        known = {plant: held.get(plant, {}) for plant in self._plants}
+        missing = {plant: self._days.missing(day, own) for plant, own in known.items()}
+        lacking = {plant: ranges for plant, ranges in missing.items() if ranges}
         return ScheduleDay(
             date=day,
-            points=points,
+            points=sum(all(at in own for own in known.values()) for at in periods),
             expected=len(periods),
-            complete=not missing,
-            missing={} if is_empty else missing,
+            complete=not lacking,
+            missing=lacking if any(known.values()) else {},
         )
 
-    def _missing(self, day: date) -> Mapping[PlantId, tuple[tuple[datetime, datetime], ...]]:
-        held = self._setpoints.get(day, {})
-        return {plant: self._days.missing(day, held.get(plant, {})) for plant in self._plants}
+    def _forget_what_follows(self) -> None:
+        self._bases.clear()
+        self._shown.clear()

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from hil.domain.market import CallFailed, Failure, Sample
 from hil.domain.plant import PlantId, Transport
-from hil.domain.signals import Measurement
+from hil.domain.signals import COLUMNS, Row
 from hil.domain.snapshot import PostingPlant, PostingState
 from hil.engine.cadence import NS_PER_S, Bell, period_ns, wall_ns
 from hil.engine.journal import Journal
@@ -47,18 +47,19 @@ class PlantSeries:
     v: int | None
     capacity_kwh: float
 
-    def samples(self, plant: PlantId, measured: Measurement) -> tuple[Sample, ...]:
-        """What is known of a measurement in the API's units: kWh, W, var and V of the POI."""
-        values = (
-            (self.soc, measured.soc_pu, self.capacity_kwh),
-            (self.p, measured.p_poi_kw, 1000.0),
-            (self.q, measured.q_poi_kvar, 1000.0),
-            (self.v, measured.v_poi_kV, 1000.0),
+    def samples(self, plant: PlantId, row: Row) -> tuple[Sample, ...]:
+        """What is known of a measured row in the API's units: kWh, W, var and V of the POI."""
+        measured = dict(zip(COLUMNS, row.values or (), strict=False))
+        posted = (
+            (self.soc, measured.get("soc_pu"), self.capacity_kwh),
+            (self.p, measured.get("p_poi_kw"), 1000.0),
+            (self.q, measured.get("q_poi_kvar"), 1000.0),
+            (self.v, measured.get("v_poi_kV"), 1000.0),
         )
         return tuple(
             # To the nano of the unit: what is beyond is noise of binary fractions.
-            Sample(plant=plant, series=series, at=measured.time, value=round(value * scale, 9))
-            for series, value, scale in values
+            Sample(plant=plant, series=series, at=row.at, value=round(value * scale, 9))
+            for series, value, scale in posted
             if series is not None and value is not None
         )
 
@@ -79,7 +80,7 @@ class Poster:
     Args:
         series: What is posted of which plant.
         post: Hands samples of one series to the API; raises `CallFailed`.
-        measured: The newest measurement of a plant.
+        measured: The newest row of a plant, as it is recorded.
         why_not: Why nothing is posted now; None when posting is in effect.
         draw: Gives the jitter of the back-off.
         on_change: Told when what `state` shows has changed.
@@ -94,7 +95,7 @@ class Poster:
         clock: Clock,
         *,
         post: Callable[[int, tuple[Sample, ...]], Awaitable[None]],
-        measured: Callable[[PlantId], Measurement | None],
+        measured: Callable[[PlantId], Row | None],
         why_not: Callable[[], str | None],
         draw: random.Random,
         on_change: Callable[[], None],
@@ -163,10 +164,10 @@ class Poster:
     def _take_new(self) -> None:
         samples: list[Sample] = []
         for plant, series in self._series.items():
-            measured, life = self._measured(plant), self._lives[plant]
-            if measured is not None and measured.time != life.taken_at:
-                life.taken_at = measured.time
-                samples += series.samples(plant, measured)
+            row, life = self._measured(plant), self._lives[plant]
+            if row is not None and row.at != life.taken_at:
+                life.taken_at = row.at
+                samples += series.samples(plant, row)
         if samples:
             self._outbox.put(samples)
             self._bell.ring()

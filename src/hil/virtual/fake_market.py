@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -67,11 +67,11 @@ class Trouble:
 
     kind: TroubleKind
     on: Call | None = None
-    times: int = Field(1, ge=1, le=1_000_000)
-    after: int = Field(0, ge=0, le=1_000_000)
-    seconds: float = Field(15.0, ge=0, le=SILENCE_S)
-    code: int = Field(503, ge=300, le=599)
-    retry_after: str | None = Field(None, max_length=100)
+    times: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    after: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    seconds: Annotated[float, Field(ge=0, le=SILENCE_S)] = 15.0
+    code: Annotated[int, Field(ge=300, le=599)] = 503
+    retry_after: Annotated[str, Field(max_length=100)] | None = None
 
 
 TROUBLE = TypeAdapter(Trouble)
