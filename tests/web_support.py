@@ -39,8 +39,9 @@ from hil.domain.snapshot import (
     SiteInfo,
     Snapshot,
 )
-from hil.ports import Versioned, VersionedOverride
+from hil.ports import LogApi, Versioned, VersionedOverride
 from hil.web.app import WebSettings, make_app
+from web_logs import FakeLogs
 
 NOON = datetime(2026, 1, 15, 12, 0, 0, tzinfo=UTC)
 LIB = PlantId("lib")
@@ -369,18 +370,26 @@ def _wave(name: str, count: int) -> SignalBuckets:
     return SignalBuckets(min=values, max=values, mean=values, last=values)
 
 
-def app_of(engine: FakeEngine, settings: WebSettings = SETTINGS) -> FastAPI:
+def app_of(
+    engine: FakeEngine, settings: WebSettings = SETTINGS, logs: LogApi | None = None
+) -> FastAPI:
     """The application over this engine."""
     from web_checkups import checkups_of  # which is built on this module
 
-    return make_app(engine, checkups=checkups_of(engine), clock=FixedClock(), settings=settings)
+    return make_app(
+        engine,
+        checkups=checkups_of(engine),
+        logs=logs or FakeLogs(),
+        clock=FixedClock(),
+        settings=settings,
+    )
 
 
 @asynccontextmanager
 async def client_of(
-    engine: FakeEngine, settings: WebSettings = SETTINGS
+    engine: FakeEngine, settings: WebSettings = SETTINGS, logs: LogApi | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, in this process."""
-    transport = httpx.ASGITransport(app=app_of(engine, settings))
+    transport = httpx.ASGITransport(app=app_of(engine, settings, logs))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8050") as client:
         yield client

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from hil.adapters.log_files import LogFiles
+from hil.adapters.log_folder import LogFolder
 from hil.adapters.system_clock import SystemClock
 from hil.assembly.bench import build_engine, checked_specs, emulated_fleet
 from hil.checkup.through_engine import Checkups
@@ -127,7 +129,10 @@ def openapi_schema() -> dict[str, Any]:
         )
         settings = WebSettings(title=config.site.name, zone=ZoneInfo(config.site.timezone))
         checkups = Checkups(engine, specs, clock, within_s=1)
-        return make_app(engine, checkups=checkups, clock=clock, settings=settings).openapi()
+        logs = LogFiles(LogFolder(Path(folder)), zone=settings.zone, clock=clock)
+        return make_app(
+            engine, checkups=checkups, logs=logs, clock=clock, settings=settings
+        ).openapi()
 
 
 def alarm_list() -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from hil.domain.commands import Command, CommandKind
 from hil.domain.downsample import Buckets
 from hil.domain.faults import Fault, FaultKind
+from hil.domain.log_line import LogLevel, LogPage
 from hil.domain.market import Sample, Setpoints
 from hil.domain.modbus_pdu import Request, Response
 from hil.domain.plant import PlantId
@@ -52,14 +53,29 @@ class Exchange:
     took_ns: int | None = None
 
 
+class Tap(Protocol):
+    """Gets the bytes of an exchange, as they go over the wire."""
+
+    def sent(self, data: bytes) -> None:
+        """A whole frame, as it is sent."""
+        ...
+
+    def got(self, data: bytes) -> None:
+        """A segment, as it comes in: a part of a frame, several frames, or garbage."""
+        ...
+
+
 class PlantLink(Protocol):
     """One connection to one device, used by its owner task alone."""
 
-    async def exchange(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+    async def exchange(
+        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+    ) -> Exchange:
         """Ask one request after the other; the first time-out ends the exchange.
 
         Args:
             within_s: Seconds for the whole exchange, connecting included; greater than 0.
+            tap: Is told what goes over the wire; a link without a wire tells nothing.
         """
         ...
 
@@ -380,5 +396,35 @@ class CheckupApi(Protocol):
         Raises:
             Impossible: Zero shall be written and the plant is not stopped, or a check of it is
                 under way.
+        """
+        ...
+
+
+class LogApi(Protocol):
+    """The log of the engine's process."""
+
+    @property
+    def level(self) -> LogLevel:
+        """The least severe level that is logged."""
+        ...
+
+    def set_level(self, level: LogLevel, *, by: str) -> None:
+        """Log this level and those above it from now on, until the process ends."""
+        ...
+
+    async def page(
+        self, day: date | None, *, tail: int, level: LogLevel | None, text: str
+    ) -> LogPage:
+        """The end of the log of a site day (None: today).
+
+        Args:
+            tail: How many lines at most; greater than 0.
+            level: Lines of this level and above; None: all.
+            text: What each line contains, in whatever case.
+
+        Raises:
+            NotFound: There is no log of that day.
+            QueueFull: Too many others are reading.
+            HilError: The file cannot be read.
         """
         ...

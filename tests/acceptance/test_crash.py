@@ -138,3 +138,20 @@ def test_stop_of_a_silent_plant_is_delivered_after_a_kill(bench: Bench) -> None:
             assert register(bench, ENABLE) == 0
             engine.send_signal(signal.SIGINT)
             assert engine.wait() == 0
+
+
+def test_killed_in_the_middle_of_a_safe_stop_zero_was_written_first(bench: Bench) -> None:
+    with bench.runs("emulate"), bench.client() as client, bench.runs("engine") as engine:
+        until(lambda: client.get("/state").status_code == 200, "the API")
+        load_constant(client, 150.0)
+        assert carry_out(client, "/plants/lib/start")["status"] == "done"
+        until(lambda: register(bench, P_POI) == 1500, "power at the POI")
+        # The stop waits for power that never seems to fall, up to safe_stop.timeout_s.
+        assert client.put("/plants/lib/faults/frozen_registers").status_code == 200
+        engine.send_signal(signal.SIGTERM)
+        until(lambda: register(bench, P_SETPOINT) == 0, "zero")
+        assert register(bench, ENABLE) == 1
+        assert engine.poll() is None
+        engine.send_signal(signal.SIGKILL)
+        engine.wait()
+        assert register(bench, P_SETPOINT) == 0

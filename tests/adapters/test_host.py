@@ -99,3 +99,49 @@ def test_no_service_can_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert host.time_service() is None
+
+
+def unit_files(system: str = "", user: str = "") -> str:
+    """A `systemctl` with these installed units; it stops `hil.service` after 90 s."""
+    return f"""
+case "$1 $2" in
+  "--system list-unit-files") echo "{system}" ;;
+  "--user list-unit-files") echo "{user}" ;;
+  *"show"*) case "$3" in hil-web.service) echo infinity ;; *) echo "1min 30s" ;; esac ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "stops"),
+    [
+        (unit_files(), []),
+        (unit_files("hil.service enabled enabled"), [("hil.service", 90.0)]),
+        (
+            unit_files("hil.service enabled enabled", "hil-web.service disabled enabled"),
+            [("hil.service", 90.0), ("hil-web.service", None)],
+        ),
+        ("echo 'System has not been booted with systemd' >&2; exit 1", []),
+        ("echo", []),
+    ],
+)
+def test_installed_units_are_asked_of_systemd(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    stops: list[tuple[str, float | None]],
+) -> None:
+    program = tmp_path / "systemctl"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    # A test runner that is a service itself is asked about first.
+    own = [unit for unit, _ in host.systemd_stops(tmp_path) if not unit.startswith("hil")]
+
+    assert own or host.systemd_stops(tmp_path) == stops
+
+
+def test_without_systemd_no_unit_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert host.systemd_stops(tmp_path) == []

@@ -230,9 +230,20 @@ async def test_the_newest_connection_beyond_the_bound_is_closed() -> None:
 async def test_a_port_in_use_is_named_with_what_to_do() -> None:
     async with serving(Bank()) as port:
         second = ModbusServer(Bank().handle, unit_id=1)
-        with pytest.raises(HilError, match=rf"127\.0\.0\.1:{port} .*in use.*; stop the program"):
+        with pytest.raises(HilError, match=rf"127\.0\.0\.1:{port}: address already in use; stop"):
             await second.start("127.0.0.1", port)
         await second.close()
+
+
+async def test_an_address_of_another_machine_is_not_said_to_be_in_use() -> None:
+    server = ModbusServer(Bank().handle, unit_id=1)
+    with pytest.raises(HilError) as refused:
+        await server.start("192.0.2.1", 0)
+
+    assert str(refused.value) == (
+        "cannot serve Modbus on 192.0.2.1:0: this machine does not have the address;"
+        " configure one that it has"
+    )
 
 
 async def test_close_drops_every_connection_and_the_port_is_free_again() -> None:

@@ -89,6 +89,22 @@ async def test_delayed_answers_come_in_order_and_late() -> None:
         await raw.close()
 
 
+async def test_answers_that_are_slow_together_are_told_from_a_silent_device() -> None:
+    async with faulty_server() as (port, plant):
+        show(plant, "delay", ms=100)
+        link = TcpLink(Device(host="127.0.0.1", port=port, unit_id=1), timeout_s=0.4)
+        slow = await link.exchange([SOC] * 9, within_s=0.65)
+        show(plant, "silent_accept")
+        silent = await link.exchange([SOC] * 9, within_s=0.65)
+        await link.close()
+
+        assert slow.problem is not None
+        assert "use longer periods, or quirks.max_fill" in slow.problem.text
+        assert 0 < len(slow.responses) < 9
+        assert silent.problem is not None
+        assert "check that it serves unit id 1" in silent.problem.text
+
+
 async def test_late_answer_is_overtaken() -> None:
     async with faulty_server() as (port, plant):
         show(plant, "late_answer", s=LATER_S, every=2)

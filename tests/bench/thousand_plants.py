@@ -37,7 +37,7 @@ from hil.emulation.fleet import EmulatedFleet
 from hil.engine.cadence import NS_PER_S, wall_ns
 from hil.engine.engine import Engine
 from hil.engine.settings import EngineSettings
-from hil.ports import Exchange
+from hil.ports import Exchange, Tap
 from hil.virtual.memory_store import MemoryStore
 
 PLANTS = 1_000
@@ -96,8 +96,10 @@ class _TimedLink:
         self._phase_ns = phase_ns
         self._delays_ns = delays_ns
 
-    async def exchange(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
-        got = await self._link.exchange(requests, within_s=within_s)
+    async def exchange(
+        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+    ) -> Exchange:
+        got = await self._link.exchange(requests, within_s=within_s, tap=tap)
         if isinstance(requests[-1], ReadRequest):  # writes come first, in an exchange of their own
             now_ns = wall_ns(datetime.now(UTC))
             self._delays_ns.append((now_ns - self._phase_ns) % PERIOD_NS)

@@ -252,39 +252,6 @@ def test_nothing_scrolls_sideways_at_320_pixels(server: Served, watched: Watched
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-def test_a_bad_schedule_file_names_line_and_column(server: Served, watched: Watched) -> None:
-    page = watched.open()
-    card = plant(page)
-    rows = "time,p_kw\n2026-01-15T12:00:00Z,100\n2026-01-15T12:15:00Z,many\n"
-    card.get_by_test_id("upload-file").set_input_files(
-        {"name": "bad.csv", "mimeType": "text/csv", "buffer": rows.encode()}
-    )
-
-    result = card.get_by_test_id("upload-result")
-    expect(result).to_have_attribute("data-outcome", "refused")
-    expect(result.get_by_test_id("row-problem").locator("td").nth(0)).to_have_text("3")
-    expect(result.get_by_test_id("row-problem").locator("td").nth(1)).to_contain_text("p_kw")
-    assert server.engine.schedules[LIB].etag == "v0"
-
-
-def test_a_schedule_file_is_loaded_in_both_forms(server: Served, watched: Watched) -> None:
-    page = watched.open()
-    card = plant(page)
-    files = card.get_by_test_id("upload-file")
-    times = "time,p_kw\n2026-01-15T12:00:00Z,100\n2026-01-15T12:15:00Z,0\n"
-    files.set_input_files({"name": "a.csv", "mimeType": "text/csv", "buffer": times.encode()})
-    result = card.get_by_test_id("upload-result")
-    expect(result).to_contain_text("2 points, 15 Jan 13:00 to 15 Jan 13:15 Europe/Madrid")
-
-    hours = "hours,minutes,seconds,setpoint\n0,0,0,10\n0,0,30,end\n"
-    files.set_input_files({"name": "b.csv", "mimeType": "text/csv", "buffer": hours.encode()})
-    expect(result).to_have_attribute("data-outcome", "asking")
-    result.get_by_label("Signal").select_option("q")
-    card.get_by_test_id("upload-start").click()
-    expect(result).to_have_attribute("data-outcome", "loaded")
-    assert server.engine.schedules[LIB].schedule.q.values == (10, None)
-
-
 def test_focus_survives_twenty_events(server: Served, watched: Watched) -> None:
     page = watched.open()
     button = plant(page).get_by_test_id("btn-record")

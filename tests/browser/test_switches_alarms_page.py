@@ -104,6 +104,21 @@ def test_stop_all_is_possible_while_something_else_is_under_way(
     assert kinds(server) == [CommandKind.FLEET_START, CommandKind.FLEET_STOP]
 
 
+def test_stop_all_stays_asked_when_a_plant_changes(server: Served, watched: Watched) -> None:
+    run(server)
+    page = watched.open()
+    page.get_by_test_id("fleet-stop").click()
+    dialog = page.get_by_test_id("confirm")
+    expect(dialog).to_contain_text("Safe-stops LIB and VRFB")
+    expect(dialog).not_to_contain_text("recording")
+    server.do(lambda: server.engine.publish_plant(VRFB, phase=Phase.UNKNOWN, recording=True))
+    expect(dialog).to_contain_text("Then stops recording, now on for VRFB.")
+    page.get_by_test_id("confirm-ok").click()
+    expect(page.get_by_test_id("fleet-stop")).to_have_attribute("data-cmd", "queued")
+
+    assert kinds(server) == [CommandKind.FLEET_STOP]
+
+
 def raise_alarms(server: Served) -> None:
     """Three active alarms, the worst in the middle, and one that is over but not acknowledged."""
     shown = (

@@ -1,6 +1,7 @@
 """The smoke check against emulated plants, with good and with bad maps."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -155,9 +156,15 @@ async def test_the_trace_has_both_directions_and_their_meaning() -> None:
 
     report = await over_sockets(made.spec, made.plant.handle, trace=True)
 
-    asked = report.trace.index("-> 01 03 01 19 00 01  read of 1 holding register from 281")
-    assert report.trace[asked + 1].startswith("<- 01 03 02 13 ")
-    assert "soc=0.4" in report.trace[asked + 1]
+    asked = next(at for at, line in enumerate(report.trace) if line.endswith("from 281"))
+    assert re.fullmatch(
+        r"-> (00 ..) 00 00 00 06 01 03 01 19 00 01  "
+        r"transaction \d+ unit 1 FC3 read of 1 holding register from 281",
+        report.trace[asked],
+    )
+    ids = report.trace[asked][3:8]
+    assert report.trace[asked + 1].startswith(f"<- {ids} 00 00 00 05 01 03 02 13 ")
+    assert " unit 1 FC3 soc=0.4" in report.trace[asked + 1]
 
 
 @pytest.mark.real_time
@@ -202,6 +209,35 @@ async def test_sign_of_battery_power_is_judged_over_time(
         assert report.findings[-1].subject == "p_battery"
     else:
         assert report.findings[-1].text.startswith("follows battery power")
+
+
+async def test_the_scale_of_a_state_of_charge_is_judged_while_the_plant_charges() -> None:
+    """Raw 46 is 46 %: 7 counts in 33 min at 1.4 kW and 10 kWh are no 0.07 % of the energy."""
+    percent = changed(changed(LIB_POINTS, "soc", scale=0.01), "p_setpoint", scale=0.001)
+    percent = changed(percent, "p_battery", scale=0.001)
+    right, wrong = (
+        replace(one, nameplate=replace(one.nameplate, **SMALL))
+        for one in (spec_of(percent), spec_of(changed(percent, "soc", scale=0.0001)))
+    )
+    plant = EmulatedPlant(
+        right,
+        model=model_of("lithium_ion", right),
+        clock=virtual_clock(),
+        step_s=1,
+        initial_soc_pu=0.46,
+    )
+    for address, value in ((1, 1), (86, 0x10000 - 1400)):
+        plant.handle(WriteRequest(LIB_POINTS[0].table, address, (value,), multiple=False))
+
+    report = await in_memory(wrong, plant.handle, over_s=33 * 60)
+
+    found = findings_of(report, "soc")
+    assert report.severity is Severity.FAILED
+    assert any(one.cure == "scale? 0.01 would fit instead of 0.0001" for one in found), found
+    assert any("46 may be a percentage" in str(one.cure) for one in found), found
+
+
+SMALL = {"capacity_kwh": 10.0, "p_max_kw": 2.0, "p_min_kw": -2.0, "q_max_kvar": 1, "q_min_kvar": -1}
 
 
 def refusing(handle: Handle, is_refused: Callable[[Request], int | None]) -> Handle:

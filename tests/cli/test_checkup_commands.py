@@ -1,7 +1,6 @@
 """hil smoke, register and doctor."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from hil.adapters.data_directory import DataDirectory
 from hil.adapters.modbus_server import Handler, ModbusServer
 from hil.config.load import default_text
 from live_bench import free_port, make_bench
+from remote_devices import in_thread
 from specimen import FakeRegisters
 
 Shell = Callable[..., Any]
@@ -51,13 +51,10 @@ def served(handle: Handler, port: int) -> Iterator[None]:
     loop = asyncio.SelectorEventLoop()
     server = ModbusServer(handle, unit_id=1)
     loop.run_until_complete(server.start("127.0.0.1", port))
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
     try:
-        yield
+        with in_thread(loop):
+            yield
     finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
         loop.run_until_complete(server.close())
         loop.close()
 
@@ -78,7 +75,8 @@ def test_smoke_checks_an_endpoint_without_an_engine(
     assert ran.code == 0, ran.err
     assert "0x1388  5000" in ran.out
     assert "round trip p50" in ran.out
-    assert "-> 01 03 01 19 00 01  read of 1 holding register from 281" in ran.out
+    assert "00 00 00 06 01 03 01 19 00 01  transaction" in ran.out
+    assert "unit 1 FC3 read of 1 holding register from 281" in ran.out
     assert facts[0]["severity"] == "ok"
     suite = ET.parse(data_dir / "x.xml").getroot().find("testsuite")
     assert suite is not None
@@ -216,3 +214,53 @@ def test_doctor_goes_on_without_a_valid_configuration(shell: Shell, data_dir: Pa
     assert ran.code == 1
     assert 'did you mean "timing"' in ran.out
     assert "clock" in ran.out
+
+
+def doctor_with(shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch, says: str) -> Any:
+    """The doctor where `systemctl` is a program that says this of every unit's stop time."""
+    programs = folder / "bin"
+    programs.mkdir()
+    if says:
+        program = programs / "systemctl"
+        program.write_text(
+            "#!/bin/sh\n"
+            'case "$*" in\n'
+            '  "--system list-unit-files"*) echo "hil.service enabled enabled" ;;\n'
+            f'  *show*) echo "{says}" ;;\n'
+            "esac\n"
+        )
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    return shell("doctor", "--json")
+
+
+@pytest.mark.parametrize(
+    ("says", "severity", "text", "cure"),
+    [
+        (
+            "10s",
+            "warning",
+            "TimeoutStopSec kills after 10 s, and a safe stop may take 30 s",
+            "set TimeoutStopSec to 45 s or more",
+        ),
+        ("1min 30s", "ok", "TimeoutStopSec waits 90 s", None),
+        ("infinity", "ok", "TimeoutStopSec waits for ever", None),
+        ("", "ok", "no service manager was found; one must wait 45 s for a safe stop", None),
+    ],
+)
+def test_doctor_asks_systemd_how_long_it_waits_for_a_safe_stop(
+    lib_port: int,
+    shell: Shell,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    says: str,
+    severity: str,
+    text: str,
+    cure: str | None,
+) -> None:
+    ran = doctor_with(shell, data_dir, monkeypatch, says)
+
+    found = [one for one in ran.json()["findings"] if one["subject"] == "stop time-out"]
+    assert ran.code == 0  # a warning is no failure
+    assert [(one["severity"], one["cure"]) for one in found] == [(severity, cure)]
+    assert text in found[0]["text"]

@@ -77,6 +77,24 @@ def test_check_says_what_there_is(run: type[Run]) -> None:
     )
 
 
+def test_check_refuses_what_run_refuses_and_notes_what_has_no_effect(run: type[Run]) -> None:
+    text = default_text()
+    Path("open.yaml").write_text(text.replace("  host: 127.0.0.1", "  host: 0.0.0.0", 1))
+    Path("noisy.yaml").write_text(text.replace("  noise: off", "  noise: realistic", 1))
+    line = text.splitlines().index("web:") + 2
+
+    refused, noted = run("config", "check", "open.yaml"), run("config", "check", "noisy.yaml")
+    as_json = run("config", "check", "open.yaml", "--json")
+
+    assert (refused.code, refused.out, as_json.code) == (2, "", 2)
+    assert refused.err.startswith(
+        f"open.yaml: asks for what this version cannot do\n  line {line}: web.host: 0.0.0.0 can be"
+    )
+    assert json.loads(as_json.out)["problems"][0]["line"] == line
+    assert noted.code == 0
+    assert "  note: grid.noise has no effect in this version\n" in noted.out
+
+
 def test_check_names_every_problem_and_exits_with_2(run: type[Run]) -> None:
     Path("config.yaml").write_text("timming: {}\nsite: {timezone: Mars}\nplants: {}\n")
 

@@ -328,3 +328,16 @@ def test_time_zones_are_known_without_the_system_database(problems: Problems, zo
         assert len(problems(("timezone: Europe/Madrid ", "timezone: Europe/Madird "))) == 1
     finally:
         zoneinfo.reset_tzpath()
+
+
+def test_wrong_unit_is_named_beside_wrong_format_and_scale_of_its_point(problems: Problems) -> None:
+    found = problems(
+        (
+            "p_poi:        {address: 290, format: int16, access: r, unit: kW, scale: 0.1}",
+            "p_poi:        {address: 290, format: int17, access: r, unit: kWh, scale: 0}",
+        )
+    )
+
+    places = [text.partition(":")[0].rpartition(".")[2] for text in found]
+    assert sorted(places) == ["format", "scale", "unit"]
+    assert any('unit: "kWh" does not fit p_poi' in text for text in found)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hil.domain.modbus_pdu import ReadRequest, Table, WriteRequest
 from hil.domain.registers import (
     Access,
+    Block,
     DoesNotFit,
     Format,
     Point,
@@ -212,3 +213,19 @@ def test_nothing_is_written_when_one_value_does_not_fit() -> None:
         registers.write_requests(
             {"p_setpoint": 1.0, "q_setpoint": 4000.0}, function=WriteFunction.AUTO
         )
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from([1, 2, 4])), min_size=1, max_size=12))
+def test_a_block_taken_apart_has_the_same_points_alone(spans: list[tuple[int, int]]) -> None:
+    points = tuple((f"p{at}", start, length) for at, (start, length) in enumerate(spans))
+    block = Block(ReadRequest(Table.HOLDING, 100, 50), points)
+
+    parts = block.apart()
+
+    assert len(parts) == len(set(spans))
+    assert sorted(
+        (name, part.request.address - 100 + at, length)
+        for part in parts
+        for name, at, length in part.points
+    ) == sorted(points)
+    assert all(at == 0 and part.request.count == n for part in parts for _, at, n in part.points)

@@ -152,8 +152,14 @@ def test_command_writes_recordings_and_a_summary(tmp_path: Path) -> None:
         (["--schedule", "missing.csv"], 1, "cannot read the schedule missing.csv"),
         (["--schedule", "bad.csv"], 2, "line 3: column setpoint"),
         (["--schedule", "steps.csv", "--day", "2026-02-30"], 2, "is no date"),
-        (["--schedule", "steps.csv", "--day", "0001-01-01"], 2, "in the years 1971 to 2199"),
-        (["--schedule", "steps.csv", "--out", "steps.csv/out"], 1, "cannot write to steps.csv/out"),
+        (["--schedule", "steps.csv", "--day", "0001-01-01"], 2, "is not within 1971 to 2199"),
+        (["--schedule", "steps.csv", "--day", "9999-12-31"], 2, "is not within 1971 to 2199"),
+        (["--schedule", "steps.csv", "--out", "bad.csv/out"], 1, "cannot write to bad.csv/out"),
+        (
+            ["--schedule", "steps.csv", "--schedule", "lib=steps.csv"],
+            2,
+            "--schedule lib=steps.csv: lib has its p from steps.csv already",
+        ),
     ],
 )
 def test_wrong_arguments_are_named(
@@ -168,3 +174,29 @@ def test_wrong_arguments_are_named(
     assert result.exit_code == code, result.output
     assert said in result.stderr
     assert not list(tmp_path.glob("simulation-*"))
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ("2026-03-27T00:00:00Z", "an earlier setpoint holds"),
+        ("2026-04-27T00:00:00Z", "nothing of it is played"),
+    ],
+)
+def test_schedule_of_other_days_is_warned_of_and_hours_are_the_days_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str, what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = Path("config.yaml")
+    assert CliRunner().invoke(hil, ["init"]).exit_code == 0
+    config.write_text(config.read_text().replace("_period_s: 2", "_period_s: 60"))
+    Path("other.csv").write_text(f"time,p_kw\n{row},10\n")
+
+    result = CliRunner().invoke(
+        hil, ["simulate", "--day", "2026-03-29", "--schedule", "lib=other.csv", "--out", "out"]
+    )
+
+    assert result.exit_code == 0, result.output
+    assert "warning: other.csv: no row lies in the simulated days" in result.stderr
+    assert what in result.stderr
+    assert "23 h in " in result.stdout

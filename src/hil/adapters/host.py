@@ -15,13 +15,17 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from hil.adapters.data_directory import LOCK_NAME
+from hil.adapters.system_words import reason_of
 
 # A time service or a service manager that does not answer sooner is of no use here.
 ANSWERS_WITHIN_S = 3.0
+# Engine, web and emulator, some sites on one machine: more are not asked for, one by one.
+UNITS_MAX = 20
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 COMPOSE_DEFAULT_S = 10.0  # what compose waits when nothing is said
 COMPOSE_BYTES_MAX = 1_000_000
 
+_MANAGERS = ("--system", "--user")
 _SECONDS = {"h": 3600.0, "min": 60.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(h|min|ms|us|m|s)")
 _CHRONY_OFFSET = re.compile(r"System time\s*:\s*([\d.]+) seconds (fast|slow)")
@@ -34,7 +38,7 @@ def why_not_listen(host: str, port: int) -> str | None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        return os.strerror(error.errno) if error.errno else str(error)
+        return reason_of(error)
     return None
 
 
@@ -45,7 +49,7 @@ def why_not_connect(host: str, port: int, *, within_s: float) -> str | None:
     except TimeoutError:
         return f"no connection within {within_s:g} s"
     except (OSError, UnicodeError) as error:
-        return getattr(error, "strerror", None) or str(error)
+        return reason_of(error)
     return None
 
 
@@ -96,23 +100,48 @@ def time_service() -> tuple[str, bool | None, float | None] | None:
     return ("timedatectl", said == "yes", None) if said in {"yes", "no"} else None
 
 
-def systemd_stop(data_dir: Path) -> tuple[str, float | None] | None:
-    """The unit of the engine (or of this process) and its TimeoutStopUSec in s; None: for ever.
+def systemd_stops(data_dir: Path) -> list[tuple[str, float | None]]:
+    """The systemd units that stop the engine, and their TimeoutStopUSec in s; None: for ever.
 
-    None altogether: it runs under no unit, or systemd does not answer.
+    That is the unit under which the engine (or this process) runs; when it runs under none, each
+    installed unit whose name begins with `hil`. Nothing: no such unit, or systemd does not answer.
     """
+    units = _unit_of(data_dir) or [
+        (manager, unit) for manager in _MANAGERS for unit in _installed(manager)
+    ]
+    found: list[tuple[str, float | None]] = []
+    for manager, unit in units:
+        asked = ("show", unit, "--property=TimeoutStopUSec", "--value")
+        said = (_output("systemctl", manager, *asked) or "").strip()
+        if said:
+            found.append((unit, None if said == "infinity" else seconds_of(said)))
+    return found
+
+
+def _unit_of(data_dir: Path) -> list[tuple[str, str]]:
+    """The manager and the unit under which the engine runs, or else this process; or nothing."""
     try:
-        pid = (data_dir / LOCK_NAME).read_text().strip() or "self"
-        groups = Path("/proc", pid if pid.isdigit() else "self", "cgroup").read_text()
+        pid = (data_dir / LOCK_NAME).read_text().strip()
     except OSError:
-        return None
-    units = re.findall(r"/([^/\s]+\.service)\s*$", groups, re.MULTILINE)
-    if not units or units[-1].startswith("user@"):
-        return None
-    said = _output("systemctl", "show", units[-1], "--property=TimeoutStopUSec", "--value")
-    if said is None or not said.strip():
-        return None
-    return units[-1], None if said.strip() == "infinity" else seconds_of(said)
+        pid = ""
+    for process in (pid, "self") if pid.isdigit() else ("self",):
+        try:
+            groups = Path("/proc", process, "cgroup").read_text()
+        except OSError:  # what a killed engine left
+            continue
+        paths = re.findall(r"(/\S*/)([^/\s]+\.service)\s*$", groups, re.MULTILINE)
+        if paths and not paths[-1][1].startswith("user@"):
+            above, unit = paths[-1]
+            return [(_MANAGERS["/user@" in above], unit)]
+        return []
+    return []
+
+
+def _installed(manager: str) -> list[str]:
+    """The installed services of ours, by their names."""
+    asked = ("list-unit-files", "hil*.service", "--no-legend", "--plain")
+    lines = (_output("systemctl", manager, *asked) or "").splitlines()
+    return [line.split()[0] for line in lines[:UNITS_MAX] if line.strip()]
 
 
 def compose_stops(folders: Iterator[Path]) -> list[tuple[str, float]]:

@@ -2,10 +2,14 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from hil.adapters.log_repeat import RepeatFilter
 from hil.domain.site_day import local_text
+from hil.ports import Clock
 
 
 class SiteFormatter(logging.Formatter):
@@ -21,11 +25,21 @@ class SiteFormatter(logging.Formatter):
         return local_text(datetime.fromtimestamp(record.created, UTC), self._zone)
 
 
-def log_to_stderr(level: str, *, zone: str) -> None:
-    """Send every record of this level and above to stderr; third parties from WARNING on."""
+@contextmanager
+def log_to_stderr(level: str, *, zone: str, clock: Clock) -> Iterator[None]:
+    """Send every record of this level and above to stderr; third parties from WARNING on.
+
+    What is said again and again is summed up once a minute, and at the end of the block.
+    """
     handler = logging.StreamHandler(sys.stderr)
+    repeats = RepeatFilter(handler, clock)
+    handler.addFilter(repeats)
     handler.setFormatter(SiteFormatter(zone))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("hil").setLevel(level)
+    try:
+        yield
+    finally:
+        repeats.tell_rest()

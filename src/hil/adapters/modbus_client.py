@@ -3,10 +3,10 @@
 import asyncio
 import itertools
 import math
-import os
 import socket
 from collections.abc import Iterator, Sequence
 
+from hil.adapters.system_words import reason_of
 from hil.domain.modbus_frame import decode_reply, encode_frame
 from hil.domain.modbus_pdu import (
     ExceptionCode,
@@ -19,7 +19,7 @@ from hil.domain.modbus_pdu import (
 )
 from hil.domain.plant import Device, Quirks
 from hil.domain.snapshot import LinkStatus
-from hil.ports import Exchange, LinkProblem
+from hil.ports import Exchange, LinkProblem, Tap
 
 # Only what fails fast is held back: a time-out has already spaced the attempts by its wait.
 # The first try after a failure is free, so that a controller that was restarted is back at the
@@ -61,7 +61,12 @@ class TcpLink:
         self._last_problem: LinkProblem | None = None
 
     async def exchange(
-        self, requests: Sequence[Request], *, within_s: float, unit_id: int | None = None
+        self,
+        requests: Sequence[Request],
+        *,
+        within_s: float,
+        tap: Tap | None = None,
+        unit_id: int | None = None,
     ) -> Exchange:
         """See `PlantLink.exchange`; without requests nothing is sent and no connection made.
 
@@ -81,7 +86,7 @@ class TcpLink:
             within_s -= loop.time() - started_s
         try:
             outcome = await connection.ask(
-                requests, within_s, self._device.unit_id if unit_id is None else unit_id
+                requests, within_s, self._device.unit_id if unit_id is None else unit_id, tap
             )
         except asyncio.CancelledError:
             connection.give_up()
@@ -126,7 +131,7 @@ class TcpLink:
         except (OSError, UnicodeError) as error:  # UnicodeError: no host has such a name
             problem = LinkProblem(
                 LinkStatus.REFUSED,
-                f"no connection to {where} ({_reason(error)});"
+                f"no connection to {where} ({reason_of(error)});"
                 " check the address and that the device is on and serves Modbus TCP",
             )
             self._hold_back(loop, problem)
@@ -165,6 +170,7 @@ class _Connection(asyncio.Protocol):
         "_requests",
         "_responses",
         "_retries_left",
+        "_tap",
         "_timeout_s",
         "_timer",
         "_transaction",
@@ -196,6 +202,7 @@ class _Connection(asyncio.Protocol):
         self._held: asyncio.TimerHandle | None = None  # the next request waits for its pause
         self._ready_at_s = 0.0
         self._retries_left = 0
+        self._tap: Tap | None = None
         self._has_answered = False
         self._keeps_timer = False
         self._waiter: asyncio.Future[Exchange] | None = None
@@ -208,13 +215,14 @@ class _Connection(asyncio.Protocol):
         self.closed = asyncio.Event()
 
     def ask(
-        self, requests: Sequence[Request], within_s: float, unit_id: int
+        self, requests: Sequence[Request], within_s: float, unit_id: int, tap: Tap | None = None
     ) -> asyncio.Future[Exchange]:
         """Start an exchange; the future gets its outcome, never an error."""
         assert self._waiter is None, "a link has one owner"
         self._pdus = list(map(encode_request, requests))
         self._requests = requests
         self._unit_id = unit_id
+        self._tap = tap
         self._responses = []
         self._retries_left = self._quirks.busy_retries
         now_s = self._loop.time()
@@ -255,6 +263,8 @@ class _Connection(asyncio.Protocol):
         if self._waiter is None or self._waiter.done():
             self.drop()  # nobody waits: a late answer, or garbage before the next one
             return
+        if self._tap is not None:
+            self._tap.got(data)
         request = self._requests[len(self._responses)]
         if self._held is not None:  # the answer before was taken already, and this is another one
             self._fail(LinkStatus.ERROR, "sent an answer twice; check what else speaks to it")
@@ -295,7 +305,7 @@ class _Connection(asyncio.Protocol):
         self.closed.set()
         if self._waiter is not None:
             request = self._requests[len(self._responses)]
-            reason = f" ({_reason(exc)})" if exc is not None else ""
+            reason = f" ({reason_of(exc)})" if exc is not None else ""
             self._fail(
                 LinkStatus.ERROR,
                 f"closed the connection{reason} before it answered a {describe(request)};"
@@ -335,8 +345,10 @@ class _Connection(asyncio.Protocol):
         self._asked_at_s = now_s
         due_s = now_s + self._timeout_s
         self._due_s = min(due_s, self._ends_at_s)
-        pdu = self._pdus[len(self._responses)]
-        self._transport.write(encode_frame(transaction, self._unit_id, pdu))
+        frame = encode_frame(transaction, self._unit_id, self._pdus[len(self._responses)])
+        if self._tap is not None:
+            self._tap.sent(frame)
+        self._transport.write(frame)
         if self._timer is None or self._timer.when() > self._due_s:
             self._arm()
 
@@ -358,20 +370,19 @@ class _Connection(asyncio.Protocol):
         if fired_for_s < self._due_s:  # armed for an earlier request, which was answered
             self._arm()
             return
-        request = self._requests[len(self._responses)]
-        self._fail(
-            LinkStatus.TIMEOUT,
-            f"did not answer a {describe(request)} within"
-            f" {self._due_s - self._asked_at_s:.3g} s;"
-            f" check that it serves unit id {self._unit_id} and is not busy with other clients"
-            f"{self._hint()}",
-        )
+        what = describe(self._requests[len(self._responses)])
+        waited_s = self._due_s - self._asked_at_s
+        text = f"did not answer a {what} within {waited_s:.3g} s; {self._advice()}"
+        self._fail(LinkStatus.TIMEOUT, text)
 
-    def _hint(self) -> str:
-        """A device that ignores what comes right after a connect would be connected for ever."""
+    def _advice(self) -> str:
+        if self._asked_at_s - self._began_s > self._due_s - self._asked_at_s:
+            return "its answers before took the time: use longer periods, or quirks.max_fill"
+        advice = f"check that it serves unit id {self._unit_id} and is not busy with other clients"
         if self._has_answered or self._quirks.pause_after_connect_ms:
-            return ""
-        return "; if it needs time after a connect, set quirks.pause_after_connect_ms"
+            return advice
+        # A device that ignores what comes right after a connect would be connected for ever.
+        return f"{advice}; if it needs time after a connect, set quirks.pause_after_connect_ms"
 
     def _fail(self, status: LinkStatus, what: str) -> None:
         self.drop()
@@ -386,10 +397,3 @@ class _Connection(asyncio.Protocol):
 
 
 _BUSY = Refusal(ExceptionCode.SERVER_DEVICE_BUSY)
-
-
-def _reason(error: Exception) -> str:
-    """The system's words; asyncio's own name the address once more."""
-    if isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno:
-        return os.strerror(error.errno)
-    return getattr(error, "strerror", None) or str(error)

@@ -1,7 +1,9 @@
 """A Modbus TCP server: one unit whose answers come from a handler."""
 
 import asyncio
+import errno
 import logging
+import os
 import socket
 import struct
 from collections.abc import Callable
@@ -58,17 +60,13 @@ class ModbusServer:
         """Listen, and return the port, which matters when `port` is 0.
 
         Raises:
-            HilError: The port is in use or may not be used.
+            HilError: The port is in use or may not be used, or the address is not of this machine.
         """
         self._clients = _Clients(limit=MAX_CONNECTIONS)
         try:
             self._server = await self._listen(host, port)
         except OSError as error:
-            reason = error.strerror or error
-            raise HilError(
-                f"cannot serve Modbus on {host}:{port} ({reason});"
-                " stop the program that uses the port or configure another one"
-            ) from error
+            raise HilError(f"cannot serve Modbus on {host}:{port}: {_why(error)}") from error
         bound: int = self._server.sockets[0].getsockname()[1]
         self._place = (host, bound)
         return bound
@@ -129,6 +127,22 @@ class ModbusServer:
             connection.drop()
             await connection.closed.wait()
         await server.wait_closed()
+
+
+def _why(error: OSError) -> str:
+    """Why nothing can listen there, and what to do about it."""
+    if isinstance(error, socket.gaierror):
+        return "the host name is not known; configure an address of this machine"
+    # Where no address of the host can be bound, asyncio tells so without an error number.
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "address already in use; stop the program that has it, or configure another port"
+        case errno.EADDRNOTAVAIL | None:
+            return "this machine does not have the address; configure one that it has"
+        case errno.EACCES:
+            return "the port needs privileges; configure one from 1024 on"
+        case _:
+            return f"{os.strerror(error.errno)}; configure another address"
 
 
 @dataclass(slots=True)

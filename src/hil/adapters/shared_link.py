@@ -7,7 +7,7 @@ from hil.adapters.modbus_client import TcpLink
 from hil.domain.modbus_pdu import Request
 from hil.domain.plant import Device
 from hil.domain.snapshot import LinkStatus
-from hil.ports import Exchange, LinkProblem, PlantLink
+from hil.ports import Exchange, LinkProblem, PlantLink, Tap
 
 
 class TcpLinks:
@@ -48,7 +48,9 @@ class _SharedLink:
         self._gateway = gateway
         self._unit_id = unit_id
 
-    async def exchange(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+    async def exchange(
+        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+    ) -> Exchange:
         """See `PlantLink.exchange`."""
         gateway, loop = self._gateway, asyncio.get_running_loop()
         gateway.users.add(self)
@@ -62,7 +64,9 @@ class _SharedLink:
             left_s = ends_at_s - loop.time()
             if left_s <= 0:
                 return Exchange((), _no_turn(gateway.where, within_s))
-            return await gateway.link.exchange(requests, within_s=left_s, unit_id=self._unit_id)
+            return await gateway.link.exchange(
+                requests, within_s=left_s, tap=tap, unit_id=self._unit_id
+            )
         finally:
             gateway.turn.release()
 

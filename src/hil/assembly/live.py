@@ -14,6 +14,9 @@ from zoneinfo import ZoneInfo
 
 from hil.adapters.data_directory import DataDirectory, listen_tcp
 from hil.adapters.emulator_control import ControlClient, EmulatorControlServer
+from hil.adapters.log_files import LogFiles
+from hil.adapters.log_folder import LogFolder
+from hil.adapters.log_writer import LogWriter
 from hil.adapters.modbus_server import ModbusServer
 from hil.adapters.shared_link import TcpLinks
 from hil.adapters.sqlite_store import SqliteStore
@@ -75,10 +78,11 @@ class Live:
         specs = checked_specs(self._config)
         try:
             directory = self._open_directory() if self._parts.engine else None
+            logs = None if directory is None else self._open_log(directory)
             if self._parts.emulation:
                 await self._start_emulation(specs)
-            if directory is not None:
-                await self._start_engine(specs, directory)
+            if directory is not None and logs is not None:
+                await self._start_engine(specs, directory, logs)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -131,7 +135,26 @@ class Live:
         await control.start(self._config.emulation.control_port)
         self._stack.push_async_callback(control.close)
 
-    async def _start_engine(self, specs: tuple[PlantSpec, ...], directory: DataDirectory) -> None:
+    def _open_log(self, directory: DataDirectory) -> LogFiles:
+        """Log to files as well from now on, until all that logs has ended."""
+        section, zone = self._config.logging, ZoneInfo(self._config.site.timezone)
+        folder = LogFolder(directory.path / section.directory)
+        writer = LogWriter(
+            folder,
+            zone=zone,
+            retention_days=section.retention_days,
+            bytes_max=round(section.max_total_mb * 1e6),
+            clock=self._clock,
+        )
+        writer.start()
+        self._stack.callback(writer.close)
+        files = LogFiles(folder, zone=zone, clock=self._clock)
+        self._stack.callback(files.close)
+        return files
+
+    async def _start_engine(
+        self, specs: tuple[PlantSpec, ...], directory: DataDirectory, logs: LogFiles
+    ) -> None:
         config = self._config
         listeners = [directory.listen()]
         self._stack.callback(listeners[0].close)
@@ -154,6 +177,7 @@ class Live:
         await self.engine.start()
         app = make_app(
             self.engine,
+            logs=logs,
             checkups=Checkups(
                 self.engine, specs, self._clock, within_s=config.timing.modbus_timeout_s
             ),

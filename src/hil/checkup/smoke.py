@@ -327,8 +327,11 @@ class _Check:
         if refused is not None and refused[1].code == ExceptionCode.ILLEGAL_FUNCTION:
             other = WriteFunction.SINGLE if refused[0].multiple else WriteFunction.MULTIPLE
             if await self._try_to_write(other) is None and not self._is_given_up:
+                # `auto` finds out by itself, at the cost of a refused write after each start.
+                is_auto = function is WriteFunction.AUTO
+                severity = Severity.WARNING if is_auto else Severity.FAILED
                 text = f"write_function {function} is refused and {other} is taken"
-                self._add(Severity.FAILED, "write", text, f"set quirks.write_function: {other}")
+                self._add(severity, "write", text, f"set quirks.write_function: {other}")
                 refused = None
         if refused is not None:
             cure = "check the access of the setpoints, and whether the plant is in local mode"

@@ -12,7 +12,7 @@ from rich.live import Live
 from hil.adapters.data_directory import is_taken
 from hil.adapters.engine_answer import NoAnswer, read_readings, read_smoke
 from hil.adapters.engine_client import EngineClient, Lost, Patience
-from hil.adapters.modbus_client import TcpLink
+from hil.adapters.shared_link import TcpLinks
 from hil.adapters.system_clock import SystemClock
 from hil.checkup.junit import junit
 from hil.checkup.smoke import READS, smoke
@@ -147,11 +147,11 @@ async def _check_all(
     write_zero: bool,
     trace: bool,
 ) -> list[SmokeReport]:
-    """All plants at the same time, each over a connection of its own."""
-    clock = SystemClock()
+    """All plants at the same time; those behind one gateway share its connection, in turn."""
+    clock, links = SystemClock(), TcpLinks(timeout_s=timeout_s)
 
     async def check(spec: PlantSpec) -> SmokeReport:
-        link = TcpLink(spec.endpoints[transport].main, timeout_s=timeout_s)
+        link = links.link(spec.endpoints[transport].main)
         try:
             return await smoke(
                 spec,

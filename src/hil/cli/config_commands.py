@@ -6,7 +6,14 @@ from pathlib import Path
 import click
 import orjson
 
-from hil.config.load import default_text, example_schedule, find_config, load, load_default
+from hil.config.load import (
+    default_text,
+    example_schedule,
+    find_config,
+    load,
+    load_default,
+    with_lines,
+)
 from hil.config.model import Config
 from hil.config.model_plant import EndpointConfig
 from hil.config.unmet import passed_over, refusals
@@ -48,30 +55,32 @@ def config() -> None:
 def check(context: click.Context, file: Path | None, as_json: bool) -> None:
     """Validate FILE (default: the one that `hil run` would take) and name every problem.
 
-    Exits with 2 when there is one.
+    Exits with 2 when there is one; what `hil run` would refuse is a problem, too.
     """
     path = find_config(file, os.environ, Path())
     name = "the packaged default" if path is None else str(path)
     try:
         found = load_default() if path is None else load(path)
-        if refused := refusals(found):
-            raise InvalidInput(f"{name} asks for what cannot be done", refused)
+        if unmet := refusals(found):
+            raise InvalidInput(
+                f"{name}: asks for what this version cannot do", with_lines(unmet, path)
+            )
     except InvalidInput as wrong:
         if not as_json:
             raise
         click.echo(orjson.dumps(_problems(name, wrong), option=orjson.OPT_INDENT_2))
         context.exit(2)
+    notes = passed_over(found)
     if as_json:
-        facts = {"ok": True, "file": name, "plants": _plants(found)}
-        facts["without_effect"] = passed_over(found)
+        facts = {"ok": True, "file": name, "plants": _plants(found), "without_effect": notes}
         click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
         return
     click.echo(f"OK: {name}")
-    for key in passed_over(found):
-        click.echo(f"  {key} has no effect in this version")
     for plant in _plants(found):
         ends = [f"{key} {plant[key]}" for key in ("local", "remote") if plant[key]]
         click.echo(f"  {plant['id']} · {plant['name']} · {plant['kind']} · {' · '.join(ends)}")
+    for key in notes:
+        click.echo(f"  note: {key} has no effect in this version")
 
 
 @config.command()

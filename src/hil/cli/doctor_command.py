@@ -158,8 +158,8 @@ def _endpoints(
 
 
 def _stops(folder: Path) -> Iterator[StopFact]:
-    if (unit := host.systemd_stop(folder)) is not None:
-        yield StopFact(setting="TimeoutStopSec", where=unit[0], stop_s=unit[1])
+    for unit, stop_s in host.systemd_stops(folder):
+        yield StopFact(setting="TimeoutStopSec", where=unit, stop_s=stop_s)
     for where, seconds in host.compose_stops(iter((Path.cwd(), folder))):
         yield StopFact(setting="stop_grace_period", where=where, stop_s=seconds)
 

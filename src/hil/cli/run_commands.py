@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from hil.adapters.log_output import log_to_stderr
+from hil.adapters.system_clock import SystemClock
 from hil.assembly.live import Live, Parts, user_name
 from hil.cli.options import config_option, data_dir_option, default_data_dir, load_config
 from hil.config.model import Config
@@ -80,9 +81,9 @@ def _run(
     config, path = load_config(config_file)
     if port is not None:
         config = config.model_copy(update={"web": config.web.model_copy(update={"port": port})})
-    log_to_stderr(config.logging.level, zone=config.site.timezone)
     live = Live(config, data_dir or default_data_dir(path), parts)
-    left = asyncio.run(_until_signal(live, config, parts, start_all=start_all))
+    with log_to_stderr(config.logging.level, zone=config.site.timezone, clock=SystemClock()):
+        left = asyncio.run(_until_signal(live, config, parts, start_all=start_all))
     for sentence in left:
         _say(sentence, err=True)
     if left:

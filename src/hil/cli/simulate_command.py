@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,12 +19,14 @@ from hil.config.model import Config
 from hil.domain.errors import HilError, InvalidInput
 from hil.domain.plant import PlantId
 from hil.domain.rehearsal import Summary
-from hil.domain.schedule import Schedule
+from hil.domain.schedule import Schedule, Signal
 from hil.domain.schedule_csv import parse_schedule_csv
-from hil.domain.site_day import day_range, site_day
+from hil.domain.site_day import day_range, local_text, site_day
 
-# The years that schedules may lie in, too.
-YEARS = (1971, 2199)
+# As the API does: others are slips of the pen, and time zones would leave the calendar.
+YEARS = range(1971, 2200)
+# A block of a file system: less could fit where nothing else does.
+PROBE_BYTES = 4096
 
 
 @click.command("simulate")
@@ -63,9 +66,11 @@ def simulate_command(
     zone = ZoneInfo(config.site.timezone)
     now = datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - today, outside virtual time
     first = site_day(now, zone) if day is None else _parse_day(day)
-    plans = _read_schedules(schedules, config, zone, first)
+    start, _ = day_range(first, zone)
+    _, end = day_range(first + timedelta(days=days - 1), zone)
+    plans = _read_schedules(schedules, config, zone, start, end)
     folder = out or Path(f"simulation-{first:%Y-%m-%d}")
-    _make_folder(folder)
+    _prepare(folder)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     started = time.perf_counter()  # noqa: TID251 - the speed that is shown to the person
@@ -87,7 +92,8 @@ def simulate_command(
         click.echo(text, nl=False)
         return
     Console().print(_table(summary, config))
-    click.echo(f"{days * 24} h in {took_s:.1f} s; recordings and summary.json in {folder}")
+    hours = (end - start) / timedelta(hours=1)
+    click.echo(f"{hours:g} h in {took_s:.1f} s; recordings and summary.json in {folder}")
 
 
 def _parse_day(text: str) -> date:
@@ -95,18 +101,22 @@ def _parse_day(text: str) -> date:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise InvalidInput(f"--day {text!r} is no date; write it as YYYY-MM-DD") from error
-    if not YEARS[0] <= day.year <= YEARS[1]:
-        raise InvalidInput(f"--day {text} must lie in the years {YEARS[0]} to {YEARS[1]}")
+    if day.year not in YEARS:
+        raise InvalidInput(f"--day {text} is not within {YEARS[0]} to {YEARS[-1]}")
     return day
 
 
-def _make_folder(folder: Path) -> None:
-    """Make the empty folder for the results now, not after the work."""
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InvalidInput(f"{folder} is not empty; choose another folder with --out")
+def _prepare(folder: Path) -> None:
+    """Make the folder and try to write there, before hours of work are lost to it."""
+    probe = folder / ".probe"
     try:
+        if folder.exists() and any(folder.iterdir()):
+            raise InvalidInput(f"{folder} is not empty; choose another folder with --out")
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "summary.json").touch()
+        try:
+            probe.write_bytes(b"\0" * PROBE_BYTES)
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         raise HilError(
             f"cannot write to {folder}: {error.strerror}; choose another folder with --out"
@@ -114,10 +124,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _read_schedules(
-    arguments: Sequence[str], config: Config, zone: ZoneInfo, day: date
+    arguments: Sequence[str], config: Config, zone: ZoneInfo, start: datetime, end: datetime
 ) -> Mapping[PlantId, Schedule]:
     plans: dict[PlantId, Schedule] = {}
-    start, _ = day_range(day, zone)
+    given_by: dict[tuple[str, Signal], str] = {}
     for argument in arguments:
         plant, given, name = argument.partition("=")
         if not given:
@@ -135,6 +145,26 @@ def _read_schedules(
             update = parse_schedule_csv(data, zone=zone, start=start)
         except InvalidInput as error:
             raise InvalidInput(f"{name}: {error.args[0]}", error.problems) from error
+        series = {
+            signal: one
+            for signal, one in ((Signal.P, update.p), (Signal.Q, update.q))
+            if one is not None
+        }
+        for key in product(plants, series):
+            if key in given_by:
+                raise InvalidInput(
+                    f"--schedule {argument}: {key[0]} has its {key[1]} from {given_by[key]}"
+                    " already; give each signal of a plant once"
+                )
+            given_by[key] = argument
+        if not any(start <= time < end for one in series.values() for time in one.times):
+            holds = any(one.at(start) is not None for one in series.values())
+            click.echo(
+                f"warning: {name}: no row lies in the simulated days,"
+                f" {local_text(start, zone)} to {local_text(end, zone)};"
+                f" {'an earlier setpoint holds' if holds else 'nothing of it is played'}",
+                err=True,
+            )
         for each in plants:
             plans[PlantId(each)] = update.applied_to(plans.get(PlantId(each), Schedule()))
     return plans

@@ -1,6 +1,6 @@
 """A configuration from a file or a text, or every problem that it has, with its line."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,7 @@ from hil.config.model_plant import PlantConfig
 from hil.config.section import Section
 from hil.config.shape import shaped
 from hil.domain.errors import InvalidInput, Problem
+from hil.domain.register_check import unit_problem
 
 # 1,000 plants take about 3 MB.
 MAX_BYTES = 4_000_000
@@ -51,6 +52,17 @@ def find_config(explicit: Path | None, env: Mapping[str, str], cwd: Path) -> Pat
 
 def load(path: Path) -> Config:
     """The configuration in a file; raises `InvalidInput` with every problem."""
+    return load_text(_text(path), name=str(path), folder=path.absolute().parent)
+
+
+def with_lines(problems: Iterable[Problem], path: Path | None) -> list[Problem]:
+    """The problems with their lines in the file, in that order; None: the packaged default."""
+    places = yaml_source.parse(default_text() if path is None else _text(path)).places()
+    found = [_with_line(problem, places) for problem in problems]
+    return sorted(found, key=lambda problem: problem.line or 0)
+
+
+def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -63,11 +75,10 @@ def load(path: Path) -> Config:
     if len(content) > MAX_BYTES:
         raise InvalidInput(f"{path}: is larger than {MAX_BYTES:,} bytes; is it a configuration?")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InvalidInput(f"{path}: is not UTF-8 text (line {line})") from None
-    return load_text(text, name=str(path), folder=path.absolute().parent)
 
 
 def load_default() -> Config:
@@ -125,6 +136,7 @@ def _checked(
     found = [*keys.problems, *(Problem(where=place, why=why) for place, why in bad.items())]
     usable = config
     if config is None:
+        found += _units_of_wrong_points(raw, wrong)
         raw = _without(raw, wrong)
         usable, _ = _validated(raw)
     parts, plants = _parts_of_model(usable) if usable else _parts_of_raw(raw)
@@ -160,6 +172,22 @@ def _without(raw: Any, wrong: Iterable[yaml_source.Path]) -> Any:
         if isinstance(here, dict):
             here.pop(path[last - 1], None)
     return kept
+
+
+def _units_of_wrong_points(raw: Any, wrong: Iterable[yaml_source.Path]) -> Iterator[Problem]:
+    """Units that do not fit, of points that `_without` leaves out for their other values."""
+    known = set(wrong)
+    for path in dict.fromkeys(
+        path[: path.index("points") + 2] for path in known if "points" in path[:-2]
+    ):
+        point: Any = raw
+        for part in path:
+            point = point.get(part) if isinstance(point, dict) else None
+        unit = point.get("unit", "raw") if isinstance(point, dict) else None
+        if not isinstance(unit, str) or (*path, "unit") in known:
+            continue
+        if why := unit_problem(str(path[-1]), unit):
+            yield Problem(where=f"{yaml_source.where(path)}.unit", why=why)
 
 
 Parts = Mapping[str, Any]

@@ -160,8 +160,9 @@ FAULT_TYPES: Mapping[FaultKind, FaultType] = {
         (_EVERY,),
     ),
     FaultKind.FROZEN_REGISTERS: FaultType(
-        "Measurements keep the numbers that they had, while the plant goes on.",
-        (_point(None, "Only this measurement; null: all."),),
+        "Measurements, and a heartbeat that can be read, keep the numbers that they had, while the "
+        "plant goes on.",
+        (_point(None, "Only this point; null: all of them."),),
     ),
     FaultKind.LAGGING_READBACK: FaultType(
         "Setpoints read back what they held before, for a while after each write.",

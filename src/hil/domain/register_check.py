@@ -56,6 +56,12 @@ def limit_problems(registers: RegisterMap, nameplate: Nameplate) -> list[Problem
     ]
 
 
+def unit_problem(name: str, unit: str) -> str | None:
+    """Why the unit does not fit the point of that name; None when it does."""
+    units = units_of(name)
+    return None if unit in units else f'"{unit}" does not fit {name}: {_either(units)}'
+
+
 def _missing(name: str, points: Mapping[str, Point]) -> str:
     near = get_close_matches(name, [other for other in points if other not in _MEANINGS], 1, 0.8)
     return f'this point is required; is it "{near[0]}"?' if near else "this point is required"
@@ -80,9 +86,8 @@ def _point_problems(point: Point) -> Iterator[Problem]:
 
     if point.end - 1 > LAST_ADDRESS:
         yield problem("address", f"ends at {point.end - 1}, behind the last address {LAST_ADDRESS}")
-    units = units_of(point.name)
-    if point.unit not in units:
-        yield problem("unit", f'"{point.unit}" does not fit {point.name}: {_either(units)}')
+    if why := unit_problem(point.name, point.unit):
+        yield problem("unit", why)
     if point.is_bit:
         if point.unit != "raw" or point.scale != 1 or point.offset != 0:
             yield problem("table", "a bit has the unit raw, no scale and no offset")

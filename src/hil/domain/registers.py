@@ -37,6 +37,19 @@ class Block:
     request: ReadRequest
     points: tuple[tuple[str, int, int], ...]
 
+    def apart(self) -> tuple["Block", ...]:
+        """The same points in a request each; those that share registers share it."""
+        places: dict[tuple[int, int], list[str]] = {}
+        for name, at, length in self.points:
+            places.setdefault((at, length), []).append(name)
+        table, start = self.request.table, self.request.address
+        return tuple(
+            Block(
+                ReadRequest(table, start + at, length), tuple((name, 0, length) for name in names)
+            )
+            for (at, length), names in places.items()
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterMap:

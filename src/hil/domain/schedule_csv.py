@@ -130,7 +130,7 @@ def parse_schedule_csv(
         wrong = len({problem.line for problem in problems})
         total = len(table.rows) + len(table.problems)
         raise InvalidInput(
-            f"{wrong} of {total} rows {'is' if wrong == 1 else 'are'} wrong; nothing was loaded",
+            f"{wrong} of {total} rows {'is' if wrong == 1 else 'are'} wrong",
             problems,
         )
     return _update(table, rows, signal)

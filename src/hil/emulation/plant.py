@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 NS_PER_S = 1_000_000_000
 # After a silence of hours the slices get longer, so that the first answer comes within 0.1 s.
 MAX_SLICES = 20_000
+# Ranges that were written and may not be; a client that tries them all is not logged for ever.
+STRAYS_MAX = 100
 # Below this share of the nameplate's power a plant that does not run is idle.
 IDLE_PU = 0.01
 
@@ -86,6 +88,7 @@ class EmulatedPlant:
         self._commands = [point for point in self.bank.points if point.name in _COMMANDS]
         self._measured = _measured(self.bank.points)
         self._failure: str | None = None
+        self._strays: set[tuple[Table, int, int]] = set()
         self._is_fresh = False
         self._p_kw = self._q_kvar = 0.0
         self._is_running = False
@@ -167,11 +170,20 @@ class EmulatedPlant:
     def _write(self, table: Table, address: int, values: Sequence[int]) -> Response:
         names = self.bank.writable(table, address, values)
         if isinstance(names, Refusal):
+            self._log_stray(table, address, len(values))
             return names
         self.bank.write(table, address, values, names)
         for name in names:
             self._obey(name)
         return WriteReply()
+
+    def _log_stray(self, table: Table, address: int, count: int) -> None:
+        """Say once a range that somebody wrote what may not be written there: a map is wrong."""
+        stray = (table, address, count)
+        if stray not in self._strays and len(self._strays) < STRAYS_MAX:
+            self._strays.add(stray)
+            what = f"write of {count} from {table} {address}"
+            log.warning("plant=%s refused a %s: not all of it may be written", self._spec.id, what)
 
     def _read_write(self, request: ReadWriteRequest) -> Response:
         if len(request.values) > MAX_READ_WRITE_REGISTERS:

@@ -3,7 +3,7 @@
 import math
 import struct
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from hashlib import blake2b
 
 from hil.domain.faults import FaultKind
@@ -11,7 +11,7 @@ from hil.domain.modbus_pdu import ReadReply, ReadRequest
 from hil.domain.plant import Nameplate, PlantSpec, Transport
 from hil.domain.point import ByteOrder, Format, Point, WordOrder
 from hil.domain.register_codec import DoesNotFit
-from hil.domain.signals import PointName
+from hil.domain.signals import OptionalPoint, PointName
 from hil.emulation.active_fault import NS_PER_S, ActiveFault
 from hil.emulation.plant import EmulatedPlant
 
@@ -103,9 +103,11 @@ class Readings:
         if fault.kind is FaultKind.TORN_32BIT:
             return self._torn(active, touched)
         name = fault.word("point")
-        wanted = MEASURED if name is None else {name}
+        wanted: Set[str] = MEASURED if name is None else {name}
         if fault.kind is FaultKind.NOISE and name is None:
             wanted = wanted - {PointName.SOC}
+        if fault.kind is FaultKind.FROZEN_REGISTERS and name is None:
+            wanted = wanted | {OptionalPoint.HEARTBEAT}
         by_place = {point.address: point for point in touched if point.name in wanted}
         found: list[tuple[Point, Words]] = []
         for point in by_place.values():

@@ -20,7 +20,7 @@ from hil.engine.plant_parts import Plan
 from hil.engine.plant_points import Outcome, PlantPoints
 from hil.engine.plant_watch import LINK_LOST_AFTER, PlantWatch, Verdict
 from hil.engine.setpoint_keeper import SetpointKeeper
-from hil.ports import Clock, Exchange, LinkProblem
+from hil.ports import Clock, Exchange, LinkProblem, Tap
 
 T = TypeVar("T")
 
@@ -94,9 +94,13 @@ class Contact:
             )
         return outcome, self._look(outcome, phase, wrote=bool(writes))
 
-    async def lend(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+    async def lend(
+        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+    ) -> Exchange:
         """An exchange of somebody else's; it leaves no trace in measurement and health."""
-        return await self._uncut(self._points.lend(requests, within_s=within_s), LENT_CUT_OFF)
+        return await self._uncut(
+            self._points.lend(requests, within_s=within_s, tap=tap), LENT_CUT_OFF
+        )
 
     async def _uncut(self, asking: Coroutine[Any, Any, T], cut_off: T) -> T:
         """What came of an exchange; `cut_off` when an e-stop ended it."""
@@ -124,7 +128,8 @@ class Contact:
             return
         within_s = (before_ns - now_ns) / NS_PER_S
         beating = self._points.write(self._heartbeat.take(now_ns), within_s=within_s)
-        await self._uncut(beating, CUT_OFF)
+        if (await self._uncut(beating, CUT_OFF)).written:
+            self._heartbeat.is_taken()
 
     def _look(self, outcome: Outcome, phase: Phase, *, wrote: bool) -> Verdict:
         now_ns = self._clock.monotonic_ns()
@@ -142,6 +147,7 @@ class Contact:
             lost_devices=self._points.lost(LINK_LOST_AFTER),
             status=status,
             foreign_write=foreign_write,
+            heartbeat=self._heartbeat.stopped(outcome.values, phase),
             now_ns=now_ns,
         )
 

@@ -21,7 +21,7 @@ from hil.domain.plant import Device
 from hil.domain.registers import Block, DoesNotFit, RegisterMap, WriteFunction
 from hil.domain.snapshot import Link, LinkStatus
 from hil.engine.cadence import NS_PER_S
-from hil.ports import Clock, Exchange, LinkProblem, PlantLink
+from hil.ports import Clock, Exchange, LinkProblem, PlantLink, Tap
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +95,14 @@ class DevicePoints:
         self.write_counts: Counter[str] = Counter()
 
     def _plan(self, max_fill: int) -> None:
-        self._blocks = self._registers.blocks(
-            self._name, max_registers=self._quirks.max_registers, max_fill=max_fill
+        self._read_by(
+            self._registers.blocks(
+                self._name, max_registers=self._quirks.max_registers, max_fill=max_fill
+            )
         )
+
+    def _read_by(self, blocks: tuple[Block, ...]) -> None:
+        self._blocks = blocks
         self._reads = tuple(block.request for block in self._blocks)
         self._gaps = {block.request for block in self._blocks if _has_gap(block)}
 
@@ -105,10 +110,7 @@ class DevicePoints:
         self, writes: Mapping[str, float], *, within_s: float, read: bool = True
     ) -> Outcome:
         """Write these points in order, then read every point of the device (unless told not to)."""
-        try:
-            requests = self._registers.write_requests(writes, function=self._quirks.write_function)
-        except DoesNotFit as refused:
-            return Outcome(values={}, written=False, link_ok=True, error=str(refused))
+        requests, unfit = self._requests_of(writes)
         deadline_ns = self._clock.monotonic_ns() + int(within_s * NS_PER_S)
         wrote: _Answers[WriteRequest] = _Answers((), ())
         if requests:
@@ -119,13 +121,13 @@ class DevicePoints:
         if read and wrote.problem is None:
             got, values = await self._read(deadline_ns)
         problem = wrote.problem or got.problem
-        why = _refusal(wrote.requests, wrote.responses) or self._read_refusal(got)
+        why = unfit or _refusal(wrote.requests, wrote.responses) or self._read_refusal(got)
         if problem is None:
-            self._is_ok(why, wrote=bool(requests))
+            self._is_ok(why, wrote=bool(writes))
         else:
             why = problem.text
             self._is_lost(problem.status, why)
-        written = _is_written(len(wrote.requests), wrote.responses)
+        written = False if unfit else _is_written(len(wrote.requests), wrote.responses)
         if requests and written:
             self.write_counts.update(str(name) for name in writes)  # plain keys, for JSON
         return Outcome(
@@ -137,6 +139,16 @@ class DevicePoints:
         )
 
     # Writing ---------------------------------------------------------------------------------
+
+    def _requests_of(
+        self, writes: Mapping[str, float]
+    ) -> tuple[Sequence[WriteRequest], str | None]:
+        """The requests of these writes; none at all and why, when a value does not fit."""
+        try:
+            function = self._quirks.write_function
+            return self._registers.write_requests(writes, function=function), None
+        except DoesNotFit as refused:
+            return (), str(refused)
 
     async def _write(
         self, wanted: Sequence[WriteRequest], deadline_ns: int
@@ -191,22 +203,32 @@ class DevicePoints:
     async def _read(
         self, deadline_ns: int
     ) -> tuple[_Answers[ReadRequest], dict[str, float | None]]:
-        """Read every point; a device that refuses gaps is read without them from now on."""
+        """Read every point; what is refused together is read in smaller requests from now on."""
         got = await self._ask(self._reads, deadline_ns)
-        gap = self._refused_gap(got) if self._gaps else None
-        if gap is None:
-            return got, self._decoded(got)
-        self._plan(0)
-        last = gap.address + gap.count - 1
-        self._learn(f"gaps refused: {gap.table} {gap.address} to {last} is read without filling")
-        again = await self._ask(self._reads, deadline_ns)
-        return again, self._decoded(again)
+        while _ILLEGAL_ADDRESS in got.responses and self._is_smaller_now(got):
+            got = await self._ask(self._reads, deadline_ns)
+        return got, self._decoded(got)
 
-    def _refused_gap(self, got: _Answers[ReadRequest]) -> ReadRequest | None:
-        for request, answer in zip(got.requests, got.responses, strict=False):
-            if answer == _ILLEGAL_ADDRESS and request in self._gaps:
-                return request
-        return None
+    def _is_smaller_now(self, got: _Answers[ReadRequest]) -> bool:
+        """Whether the plan now avoids what was refused: gaps at first, then points side by side."""
+        refused = [
+            block
+            for block, answer in zip(self._blocks, got.responses, strict=False)
+            if answer == _ILLEGAL_ADDRESS
+        ]
+        gap = next((block for block in refused if block.request in self._gaps), None)
+        if gap is not None:
+            self._plan(0)
+            self._learn(f"gaps refused: {_span(gap.request)} is read without filling")
+            return True
+        smaller = {block: parts for block in refused if len(parts := block.apart()) > 1}
+        if smaller:
+            self._read_by(
+                tuple(part for block in self._blocks for part in smaller.get(block, (block,)))
+            )
+        for block in smaller:
+            self._learn(f"joined points refused: {_span(block.request)} is read point by point")
+        return bool(smaller)
 
     def _decoded(self, got: _Answers[ReadRequest]) -> dict[str, float | None]:
         values: dict[str, float | None] = {}
@@ -266,9 +288,11 @@ class DevicePoints:
             learned=tuple(self.learned),
         )
 
-    async def lend(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+    async def lend(
+        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+    ) -> Exchange:
         """An exchange of somebody else's, which says nothing about the health of the link."""
-        return await self._link.exchange(requests, within_s=within_s)
+        return await self._link.exchange(requests, within_s=within_s, tap=tap)
 
     async def close(self) -> None:
         """Drop the connection."""
@@ -302,6 +326,10 @@ class DevicePoints:
 _UNKNOWN_FUNCTION = Refusal(ExceptionCode.ILLEGAL_FUNCTION)
 _ILLEGAL_ADDRESS = Refusal(ExceptionCode.ILLEGAL_DATA_ADDRESS)
 _ILLEGAL_VALUE = Refusal(ExceptionCode.ILLEGAL_DATA_VALUE)
+
+
+def _span(request: ReadRequest) -> str:
+    return f"{request.table} {request.address} to {request.address + request.count - 1}"
 
 
 def _has_gap(block: Block) -> bool:

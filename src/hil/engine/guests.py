@@ -10,7 +10,7 @@ from hil.domain.modbus_pdu import ReadRequest, Request
 from hil.domain.snapshot import LinkStatus
 from hil.engine.cadence import NS_PER_S, Bell
 from hil.engine.contact import Contact
-from hil.ports import Clock, Exchange, LinkProblem
+from hil.ports import Clock, Exchange, LinkProblem, Tap
 
 # A few checks and readers at the same time; more would only wait for each other.
 WAITING_MAX = 20
@@ -23,6 +23,7 @@ class _Guest:
     contact: Contact
     requests: Sequence[Request]
     within_s: float
+    tap: Tap | None
     answer: asyncio.Future[Exchange]
 
 
@@ -50,12 +51,14 @@ class Guests:
         """The link to the endpoint that the owner speaks to now."""
         return LentLink(self, self._contact_of())
 
-    async def ask(self, contact: Contact, requests: Sequence[Request], within_s: float) -> Exchange:
+    async def ask(
+        self, contact: Contact, requests: Sequence[Request], within_s: float, tap: Tap | None
+    ) -> Exchange:
         """Wait for the owner to carry out an exchange; raises `QueueFull`."""
         if len(self._waiting) >= WAITING_MAX:
             raise QueueFull("too many others read this plant's registers; try again")
         loop = asyncio.get_running_loop()
-        guest = _Guest(contact, requests, within_s, loop.create_future())
+        guest = _Guest(contact, requests, within_s, tap, loop.create_future())
         self._waiting.append(guest)
         self._bell.ring()
         try:
@@ -98,7 +101,8 @@ class Guests:
         if not may_write and not all(isinstance(one, ReadRequest) for one in guest.requests):
             return _problem("the plant is not stopped: nothing was written")
         begun_ns = self._clock.monotonic_ns()
-        got = await guest.contact.lend(guest.requests, within_s=min(guest.within_s, left_s))
+        within_s = min(guest.within_s, left_s)
+        got = await guest.contact.lend(guest.requests, within_s=within_s, tap=guest.tap)
         return replace(got, took_ns=self._clock.monotonic_ns() - begun_ns)
 
     def turn_away(self) -> None:
@@ -116,9 +120,11 @@ class LentLink:
         self._guests = guests
         self._contact = contact
 
-    async def exchange(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+    async def exchange(
+        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+    ) -> Exchange:
         """See `PlantLink.exchange`; raises `QueueFull`."""
-        return await self._guests.ask(self._contact, requests, within_s)
+        return await self._guests.ask(self._contact, requests, within_s, tap)
 
     async def close(self) -> None:
         """See `PlantLink.close`; the connection is the owner's, and stays."""

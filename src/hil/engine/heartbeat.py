@@ -1,5 +1,7 @@
 """The counter that shows a plant that this program lives."""
 
+from collections.abc import Mapping
+
 from hil.domain.phase import Phase
 from hil.domain.registers import Format, RegisterMap
 from hil.domain.signals import OptionalPoint
@@ -14,6 +16,9 @@ _BEATS_IN = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING})
 _COUNTS_MAX = {Format.FLOAT32: 2**24}
 _COUNTS_MAX_ELSE = 2**53
 
+# A device that repeats our counts has stopped when it repeats none for so many beats.
+SILENT_BEATS = 2
+
 
 class Heartbeat:
     """Counts up at the point's own period and wraps at what the register holds.
@@ -26,6 +31,9 @@ class Heartbeat:
         self._period_ns: int | None = None
         self._due_ns = 0
         self._count = 0
+        self._echo: float | None = None
+        self._beats_since = 0  # were taken since the echo moved last
+        self._is_echoed = False
         if point is not None:
             self._period_ns = period_ns(point.period_s)
             _, high = registers.span(point.name)
@@ -42,3 +50,24 @@ class Heartbeat:
         self._due_ns = now_ns + self._period_ns - (late_ns if late_ns < self._period_ns else 0)
         self._count = 0 if self._count >= self._top else self._count + 1
         return {OptionalPoint.HEARTBEAT: float(self._count)}
+
+    def is_taken(self) -> None:
+        """The device has acknowledged the beat."""
+        self._beats_since += 1
+
+    def stopped(self, values: Mapping[str, float | None], phase: Phase) -> str | None:
+        """What is wrong with the read-back of the heartbeat, if it stands still while we beat.
+
+        A device that cannot be read there, or that has never shown another count, such as one
+        that clears the register, says nothing.
+        """
+        echo = values.get(OptionalPoint.HEARTBEAT)
+        if echo is None or phase not in _BEATS_IN:
+            self._echo, self._beats_since = None, 0
+            return None
+        if echo != self._echo:
+            self._is_echoed = self._is_echoed or self._echo is not None
+            self._echo, self._beats_since = echo, 0
+        if not self._is_echoed or self._beats_since < SILENT_BEATS:
+            return None
+        return f"the heartbeat still reads {echo:g} after {self._beats_since} further beats"

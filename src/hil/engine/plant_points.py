@@ -11,7 +11,7 @@ from hil.domain.snapshot import Link
 from hil.engine.cadence import NS_PER_S
 from hil.engine.device_points import DevicePoints, Outcome
 from hil.engine.supervisor import Supervisor
-from hil.ports import Clock, Exchange, PlantLink
+from hil.ports import Clock, Exchange, PlantLink, Tap
 
 __all__ = ["Outcome", "PlantPoints"]
 
@@ -123,9 +123,11 @@ class PlantPoints:
             if device.points.failures >= failures
         }
 
-    async def lend(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+    async def lend(
+        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+    ) -> Exchange:
         """An exchange of somebody else's, which says nothing about the health of the link."""
-        return await self._main.lend(requests, within_s=within_s)
+        return await self._main.lend(requests, within_s=within_s, tap=tap)
 
     def health(self) -> Link:
         """The link as the state shows it; what further devices taught us follows their name."""

@@ -73,6 +73,7 @@ class PlantWatch:
         lost_devices: Mapping[str, str],
         status: WriteStatus,
         foreign_write: bool,
+        heartbeat: str | None,
         now_ns: int,
     ) -> Verdict:
         """Say what this exchange shows; returns what must be done about it.
@@ -83,6 +84,7 @@ class PlantWatch:
             lost_devices: The further devices that do not answer, and why.
             status: Of the last write of the setpoint.
             foreign_write: The setpoint register changed without our write.
+            heartbeat: What is wrong with its read-back; None: nothing.
         """
         self._look_at_links(outcome, failures, lost_devices)
         if not outcome.values:
@@ -92,7 +94,7 @@ class PlantWatch:
         self._look_at_soc(outcome.values.get(PointName.SOC), now_ns)
         judged = self._plausibility.judge(outcome.values, now_ns=now_ns)
         self.quality = judged.quality
-        self._say(AlarmKind.MEASUREMENT_FROZEN, judged.frozen)
+        self._say(AlarmKind.MEASUREMENT_FROZEN, heartbeat or judged.frozen)
         self._say(AlarmKind.SIGN_CONTRADICTED, judged.sign)
         self._say(AlarmKind.OUTLIER, judged.outlier)
         is_off = phase is Phase.RUNNING and outcome.values.get(PointName.ENABLE) == 0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from hil.domain.modbus_pdu import Request, Response, describe
 from hil.domain.snapshot import LinkStatus
-from hil.ports import Answer, Exchange, LinkProblem, Manner
+from hil.ports import Answer, Exchange, LinkProblem, Manner, Tap
 
 # What an answer comes to that is none, as `TcpLink` would say it.
 _PROBLEMS = {
@@ -31,7 +31,9 @@ class MemoryLink:
         self._handle = handle
         self._timeout_s = timeout_s
 
-    async def exchange(self, requests: Sequence[Request], *, within_s: float) -> Exchange:
+    async def exchange(
+        self, requests: Sequence[Request], *, within_s: float, tap: Tap | None = None
+    ) -> Exchange:
         """See `PlantLink.exchange`; a device that answers takes no time."""
         handle = self._handle
         responses: list[Response] = []

@@ -8,12 +8,13 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from hil.ports import CheckupApi, Clock, EngineApi
+from hil.ports import CheckupApi, Clock, EngineApi, LogApi
 from hil.web.alarm_routes import alarm_routes
 from hil.web.answer import json_response
 from hil.web.arguments import (
     AckBody,
     ConnectionBody,
+    LogLevelBody,
     ManualBody,
     OverrideBody,
     PostingBody,
@@ -30,6 +31,7 @@ from hil.web.fault_routes import fault_routes
 from hil.web.guard import Guard
 from hil.web.history_routes import history_routes
 from hil.web.loading_routes import loading_routes
+from hil.web.log_routes import log_routes
 from hil.web.market_routes import market_routes
 from hil.web.override_routes import override_routes
 from hil.web.parameters import known_parameters
@@ -51,6 +53,7 @@ whose `detail` says what to do."""
 _BODIES: tuple[type[Any], ...] = (
     AckBody,
     ConnectionBody,
+    LogLevelBody,
     ManualBody,
     OverrideBody,
     PostingBody,
@@ -63,7 +66,12 @@ _BODIES: tuple[type[Any], ...] = (
 
 
 def make_app(
-    engine: EngineApi, *, checkups: CheckupApi, clock: Clock, settings: WebSettings
+    engine: EngineApi,
+    *,
+    checkups: CheckupApi,
+    logs: LogApi,
+    clock: Clock,
+    settings: WebSettings,
 ) -> FastAPI:
     """The application of one engine; `app.state.feed` must be ended before it is shut down."""
     app = _DocumentedApi(
@@ -91,6 +99,7 @@ def make_app(
         market_routes(engine),
         fault_routes(engine),
         alarm_routes(engine),
+        log_routes(logs),
     ):
         app.include_router(routes, prefix="/api/v1", dependencies=[Depends(known_parameters)])
     _add_pages(app, Assets(title=settings.title))

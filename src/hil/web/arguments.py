@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, WithJsonSch
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from hil.domain.errors import InvalidInput, Problem
+from hil.domain.log_line import LogLevel
 from hil.domain.plant import PlantId, Source, Transport
 from hil.domain.schedule import MAX_POWER, Schedule, SchedulePoint, Series
 from hil.web.guard import CALLER
@@ -157,6 +158,13 @@ class SmokeBody:
     trace: bool = False
 
 
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class LogLevelBody:
+    """The least severe level that shall be logged."""
+
+    level: LogLevel
+
+
 MANUAL_BODY = TypeAdapter(ManualBody)
 RANDOM_BODY = TypeAdapter(RandomBody)
 OVERRIDE_BODY = TypeAdapter(OverrideBody)
@@ -167,6 +175,7 @@ CONNECTION_BODY = TypeAdapter(ConnectionBody)
 SERVICE_BODY = TypeAdapter(ServiceBody)
 ACK_BODY = TypeAdapter(AckBody)
 SMOKE_BODY = TypeAdapter(SmokeBody)
+LOG_LEVEL_BODY = TypeAdapter(LogLevelBody)
 
 
 def schedule_of(body: ManualBody) -> Schedule:

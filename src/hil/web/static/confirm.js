@@ -53,7 +53,10 @@ export function ask(kind, plant = null, what = null) {
 
 effect(() => {
   const [one, present, off] = [asked.value, facts.value, controlsOff.value];
-  if (one === null || (one.facts === present && !off)) return;
+  if (one === null) return;
+  // A plant that changes meanwhile is no reason to ask anew whether all shall stop.
+  const isSame = one.kind === "fleet-stop" || one.facts === present;
+  if (isSame && !off) return;
   closedBecause.value = off || "The state changed while you were asked. Look again, then repeat.";
   asked.value = null;
 });
@@ -93,11 +96,12 @@ function startAll() {
 /** @returns {Question} */
 function stopAll() {
   const all = everyPlant();
+  const recording = all.filter((plant) => plant.recording);
   return {
     title: "Stop all plants?",
     consequences: [
       `Safe-stops ${list(all)}: zero power first, then disable.`,
-      `Then stops recording, now on for ${list(all.filter((plant) => plant.recording))}.`,
+      ...(recording.length ? [`Then stops recording, now on for ${list(recording)}.`] : []),
     ],
     action: "Stop all",
   };

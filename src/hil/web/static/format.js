@@ -100,3 +100,39 @@ export function duration(seconds) {
   if (whole < 7200) return `${Math.floor(whole / 60)} min`;
   return `${Math.floor(whole / 3600)} h`;
 }
+
+const DAY_MS = 86_400_000;
+
+/** What the site's clocks show at an instant, as the ms of the same digits in UTC. */
+const shown = (/** @type {number} */ ms, /** @type {string} */ zone) => {
+  const { year, month, day, hour, minute, second } = Object.fromEntries(
+    format(zone, {
+      year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
+    }).formatToParts(ms).map(({ type, value }) => [type, Number(value)]),
+  );
+  return Date.UTC(year, month - 1, day, hour, minute, second);
+};
+
+/**
+ * The instants at which the site's clocks show a time: none when they skip it, two when they show
+ * it twice.
+ * @param {string} local such as 2026-10-25T02:30
+ * @param {string} zone
+ */
+export function instants(local, zone) {
+  const wall = Date.parse(`${local}Z`);
+  if (Number.isNaN(wall)) return [];
+  const near = [wall - DAY_MS, wall + DAY_MS];
+  const offsets = new Set(near.map((ms) => shown(ms, zone) - ms));
+  return [...offsets].map((offset) => wall - offset).filter((ms) => shown(ms, zone) === wall);
+}
+
+/**
+ * The first instant of the site's day; undefined when the clocks skip midnight.
+ * @param {number} ms any moment of the day
+ * @param {string} zone
+ */
+export function startOfDay(ms, zone) {
+  const day = new Date(shown(Math.floor(ms / 1000) * 1000, zone)).toISOString().slice(0, 10);
+  return instants(`${day}T00:00`, zone).sort((a, b) => a - b)[0];
+}

@@ -1,11 +1,11 @@
 /** Loads a schedule CSV for one plant; what came of it stands beside the button. */
 
 import { html } from "htm/preact";
-import { useId, useRef } from "preact/hooks";
+import { useId, useMemo, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { request } from "./api.js";
 import { Control } from "./controls.js";
-import { dayAndTime, utc } from "./format.js";
+import { dayAndTime, instants, startOfDay, utc } from "./format.js";
 import { Icon } from "./icon.js";
 import { controlsOff, engineNow, zone } from "./state.js";
 
@@ -79,7 +79,7 @@ function Result({ outcome, load, close }) {
       <p role="status">${isWrong && html`<${Icon} name="alert" />`} ${text}</p>
       ${notes.map((note) => html`<p class="note" data-testid="upload-note">${note}</p>`)}
       ${problems.length > 0 && html`<${Rows} problems=${problems} />`}
-      ${is === "asking" && file && html`<${Start} load=${(/** @type {URLSearchParams} */ query) => load(file, query)} />`}
+      ${is === "asking" && file && html`<${Start} key=${file} load=${(/** @type {URLSearchParams} */ query) => load(file, query)} />`}
       ${is !== "busy" && html`
         <button type="button" class="button plain" onClick=${close} aria-label="Dismiss"><${Icon} name="cross" /></button>
       `}
@@ -91,40 +91,58 @@ function Result({ outcome, load, close }) {
 function Rows({ problems }) {
   const more = problems.length - ROWS_SHOWN;
   return html`
-    <table>
-      <thead><tr><th scope="col">Line</th><th scope="col">Where</th><th scope="col">What is wrong</th></tr></thead>
-      <tbody>
-        ${problems.slice(0, ROWS_SHOWN).map(({ line, where, why }) => html`
-          <tr data-testid="row-problem"><td>${line ?? ""}</td><td>${where}</td><td>${why}</td></tr>
-        `)}
-      </tbody>
-    </table>
+    <ul>
+      ${problems.slice(0, ROWS_SHOWN).map(({ line, where, why }) => html`
+        <li data-testid="row-problem">${line && html`<b>Line ${line}</b>, `}${where}: ${why}</li>
+      `)}
+    </ul>
     ${more > 0 && html`<p>and ${more} more</p>`}
   `;
 }
 
-const STARTS = [1, 15, 60];
+/** The start is typed. */
+const OWN = "own";
+
+/**
+ * The starts on offer, each once: soon, at the next quarter and full hour, at the start of the day.
+ * They stand still while they are shown, so that what is chosen is what was read.
+ * @param {number} present ms
+ * @param {string} zone
+ */
+function starts(present, zone) {
+  const next = [1, 15, 60].map((minutes) => Math.ceil((present + 1000) / (minutes * 60_000)) * minutes * 60_000);
+  const choices = [...new Set(next)].map((at) => ({ at, text: dayAndTime(at, zone) }));
+  const today = startOfDay(present, zone);
+  if (today === undefined) return choices;
+  return [...choices, { at: today, text: `Start of today, ${dayAndTime(today, zone)}` }];
+}
 
 /** @param {{ load: (query: URLSearchParams) => void }} props */
 function Start({ load }) {
   const [signalId, startId] = [useId(), useId()];
-  const every = useSignal(1);
+  const choices = useMemo(() => starts(engineNow.peek(), zone.peek()), []);
+  const chosen = useSignal(String(choices[0].at));
+  const typed = useSignal("");
   const which = useSignal("p");
-  const next = (/** @type {number} */ minutes) =>
-    Math.ceil((engineNow.value + 1000) / (minutes * 60_000)) * minutes * 60_000;
+  const wrong = useSignal("");
   const press = () => {
-    const start = new Date(next(every.value)).toISOString();
-    load(new URLSearchParams({ start, signal: which.value }));
+    const found = chosen.value === OWN ? instants(typed.value, zone.peek()) : [Number(chosen.value)];
+    wrong.value = found.length === 1 ? "" : complaint(typed.value, found.length);
+    if (found.length !== 1) return;
+    load(new URLSearchParams({ start: new Date(found[0]).toISOString(), signal: which.value }));
   };
   return html`
     <div class="row">
       <label for=${startId}>Start</label>
-      <select id=${startId} value=${String(every.value)}
-        onChange=${(/** @type {any} */ event) => (every.value = Number(event.target.value))}>
-        ${STARTS.map((minutes) => html`
-          <option value=${String(minutes)} title=${utc(next(minutes))}>${dayAndTime(next(minutes), zone.value)}</option>
-        `)}
+      <select id=${startId} value=${chosen.value}
+        onChange=${(/** @type {any} */ event) => (chosen.value = event.target.value)}>
+        ${choices.map(({ at, text }) => html`<option value=${String(at)} title=${utc(at)}>${text}</option>`)}
+        <option value=${OWN}>Another time</option>
       </select>
+      ${chosen.value === OWN && html`
+        <input type="datetime-local" step="1" data-testid="upload-time" aria-label="Start in ${zone.value} time" value=${typed.value}
+          onInput=${(/** @type {any} */ event) => (typed.value = event.target.value)} />
+      `}
       <label for=${signalId}>Signal</label>
       <select id=${signalId} value=${which.value}
         onChange=${(/** @type {any} */ event) => (which.value = event.target.value)}>
@@ -132,5 +150,15 @@ function Start({ load }) {
       </select>
       <button type="button" class="button" data-testid="upload-start" onClick=${press}>Load</button>
     </div>
+    ${wrong.value && html`<p class="wrong" role="status"><${Icon} name="alert" /> ${wrong}</p>`}
   `;
+}
+
+/**
+ * @param {string} typed
+ * @param {number} count the instants at which the clocks show it
+ */
+function complaint(typed, count) {
+  if (!typed) return "Give the day and the time of the start.";
+  return `The clocks of ${zone.peek()} ${count ? "show this time twice" : "skip this time"}: choose another.`;
 }
