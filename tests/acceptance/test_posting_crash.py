@@ -1,46 +1,27 @@
 """Killed at any instant while it posts, nothing is lost and no answer is asked for twice."""
 
-import asyncio
 import os
 import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import uvicorn
 
-from hil.adapters.data_directory import listen_tcp
 from hil.adapters.system_clock import SystemClock
 from hil.domain.plant import PlantId
 from hil.virtual.fake_market import Call, FakeMarket, Trouble, TroubleKind
+from market_server import served
 from posting_child import SERIES
 
 # CI takes ten; `make soak` takes a hundred.
 KILLS = int(os.environ.get("HIL_POSTING_KILLS", "10"))
 SAMPLES = 5000
 TESTS = Path(__file__).parents[1]
-
-
-@contextmanager
-def served(market: FakeMarket) -> Iterator[str]:
-    listener = listen_tcp("127.0.0.1", 0, what="the market")
-    config = uvicorn.Config(market, log_config=None, access_log=False, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 def child(database: Path, url: str) -> "subprocess.Popen[str]":

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from hil.adapters.engine_client import EngineClient
 from hil.adapters.log_output import log_to_stderr
+from hil.adapters.system_clock import SystemClock
 from hil.assembly.fake_market import serve_fake_market
 from hil.cli.engine_session import echo_json, json_option, with_engine
 from hil.cli.options import config_option, load_config
@@ -90,22 +91,22 @@ def fake_market_command(
     was posted.
     """
     config, _ = load_config(config_file)
-    log_to_stderr(config.logging.level, zone=config.site.timezone)
     wanted = [_trouble(text) for text in troubles]
     click.echo(
         f"fake market: http://127.0.0.1:{port} with the password {password!r};"
         f" point schedule_api.base_url there"
     )
-    asyncio.run(
-        serve_fake_market(
-            config,
-            port=port,
-            password=password,
-            published_at=published_at.time(),
-            seed=seed,
-            troubles=wanted,
+    with log_to_stderr(config.logging.level, zone=config.site.timezone, clock=SystemClock()):
+        asyncio.run(
+            serve_fake_market(
+                config,
+                port=port,
+                password=password,
+                published_at=published_at.time(),
+                seed=seed,
+                troubles=wanted,
+            )
         )
-    )
 
 
 def _trouble(text: str) -> Trouble:

@@ -66,7 +66,8 @@ class Fetcher:
         self._bell.ring()
 
     def ask_now(self) -> None:
-        """Somebody has connected: no wait is left."""
+        """Somebody has connected: no wait is left, and no failure of before."""
+        self._error = None
         self._not_before_ns = self._clock.monotonic_ns()
         self._ask_ns.clear()
         self._bell.ring()
