@@ -64,7 +64,7 @@ def test_a_site_is_rehearsed_offline(bench: Bench) -> None:
         assert len(points) >= 92
         taken = httpx.get(f"http://127.0.0.1:{port}/taken", trust_env=False).json()
         assert set(taken["series"]) == {"4", "5", "6", "7", "8", "9", "10", "11"}
-        assert taken["calls"]["measurements"] > taken["measurements"] / 2
+        assert taken["measurements"] >= 8
         assert hil(bench, "disconnect") == (0, "market API: disconnected\n")
         assert hil(bench, "connect", "--held")[0] == 1
         engine.terminate()
