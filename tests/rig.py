@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from fake_source import FakeSource, market_access
 from hil.domain.commands import Command, CommandKind
 from hil.domain.plant import Device, PlantId, PlantSpec, Source, Transport
 from hil.domain.schedule import Schedule, Series
@@ -14,6 +15,7 @@ from hil.domain.signals import Row
 from hil.domain.snapshot import PlantState, SiteInfo
 from hil.engine.engine import Engine
 from hil.engine.fleet import LinkOf
+from hil.engine.market import MarketAccess
 from hil.engine.settings import EngineSettings
 from hil.virtual.clock import VirtualClock
 from hil.virtual.loop import VirtualLoop
@@ -38,7 +40,6 @@ SETTINGS = EngineSettings(
     flush_period_s=5,
     initial_soc_pu=0.5,
     soc_from_recording=True,
-    has_api=False,
     stale_after_s=900,
     resume=False,
     resume_max_age_s=300,
@@ -120,6 +121,9 @@ async def running(
     meters: dict[str, FakeRegisters] | None = None,
     held: Held | None = None,
     link_of: LinkOf | None = None,
+    source: FakeSource | None = None,
+    market: MarketAccess | None = None,
+    clock: VirtualClock | None = None,
 ) -> AsyncIterator[Rig]:
     """A started engine; leaving the block closes it without a safe stop.
 
@@ -130,10 +134,14 @@ async def running(
         meters: The further devices of the plants, by host.
         held: The locks that several engines compete for.
         link_of: Makes other links than those to these plants.
+        source: A market that answers by script, or `market`: any; None: there is none.
+        clock: None: one that starts at `START`.
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    clock = VirtualClock(loop, START + timedelta(microseconds=loop.monotonic_ns() // 1_000))
+    clock = clock or VirtualClock(
+        loop, START + timedelta(microseconds=loop.monotonic_ns() // 1_000)
+    )
     local = registers or {PlantId(plant): FakeRegisters() for plant in plants or ("lib",)}
     behind = {Transport.LOCAL: local, Transport.REMOTE: remote or {}}
     sink, ids = FakeSink(), count(1)
@@ -152,6 +160,7 @@ async def running(
         clock,
         locks=MemoryLocks({} if held is None else held),
         emulator=None,
+        market=market if source is None else market_access(source),
         new_id=lambda: f"id-{next(ids)}",
     )
     await engine.start()

@@ -24,6 +24,7 @@ from hil.domain.signals import COLUMNS, Measurement
 from hil.domain.snapshot import (
     Alarm,
     CommandsState,
+    ConnectionStatus,
     EngineState,
     Estop,
     Link,
@@ -264,6 +265,20 @@ class FakeEngine:
     def override(self, plant: PlantId, signal: Signal) -> VersionedOverride:
         self._known(plant)
         return self.overrides[plant, signal]
+
+    def api_schedule(self, plant: PlantId) -> Schedule:
+        self._known(plant)
+        return Schedule()
+
+    async def connect_schedule_api(self, password: str | None, *, by: str) -> ScheduleApiState:
+        self.written_by.append(by)
+        if password == "wrong":
+            raise Impossible("the market API refuses the log-in of bench; check the password")
+        return ScheduleApiState(connection=ConnectionStatus.CONNECTED)
+
+    async def disconnect_schedule_api(self, *, by: str) -> ScheduleApiState:
+        self.written_by.append(by)
+        return ScheduleApiState()
 
     async def put_override(
         self,

@@ -4,18 +4,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hil.domain.commands import Command, CommandKind
 from hil.domain.downsample import Buckets
 from hil.domain.faults import Fault, FaultKind
 from hil.domain.log_line import LogLevel, LogPage
+from hil.domain.market import Sample, Setpoints
 from hil.domain.modbus_pdu import Request, Response
 from hil.domain.plant import Device, PlantId
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
 from hil.domain.signals import Row
 from hil.domain.smoke_report import Reading, SmokeReport
-from hil.domain.snapshot import Alarm, LinkStatus, Snapshot
+from hil.domain.snapshot import Alarm, LinkStatus, ScheduleApiState, Snapshot
 
 
 class Clock(Protocol):
@@ -129,6 +130,49 @@ class StateStore(Protocol):
 
     async def close(self) -> None:
         """Close the store."""
+        ...
+
+
+@runtime_checkable
+class ScheduleSource(Protocol):
+    """Where the plan of a site day comes from; every call is bounded in time.
+
+    All calls raise `CallFailed`, whose kind says what to do next.
+    """
+
+    async def log_in(self, password: str | None) -> None:
+        """Make the connection; None: without a password, where the source needs none.
+
+        The password is held in memory until `log_out`.
+        """
+        ...
+
+    async def log_out(self) -> None:
+        """Forget the connection and the password."""
+        ...
+
+    async def setpoints(self, periods: Sequence[datetime]) -> Setpoints:
+        """What there is for these delivery periods, of every plant; what is absent is missing.
+
+        Args:
+            periods: The UTC starts of the delivery periods of one site day.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        ...
+
+
+@runtime_checkable
+class MeasurementSink(Protocol):
+    """A `ScheduleSource` that takes measurements, too."""
+
+    async def post(self, series: int, samples: Sequence[Sample]) -> None:
+        """Hand over samples of one series, oldest first; returns when they are acknowledged.
+
+        A time-out leaves unknown whether they have come (`CallFailed`, transient).
+        """
         ...
 
 
@@ -285,6 +329,22 @@ class EngineApi(Protocol):
         if_match: str | None = None,
     ) -> VersionedOverride:
         """Replace the override of a signal (no points: remove it), as `put_manual_schedule`."""
+        ...
+
+    def api_schedule(self, plant: PlantId) -> Schedule:
+        """The market's plan of a plant, as much of it as has come."""
+        ...
+
+    async def connect_schedule_api(self, password: str | None, *, by: str) -> ScheduleApiState:
+        """Connect to the market API, with the password held in memory when none is given.
+
+        Raises:
+            Impossible: There is no market API, or the log-in failed; it is wanted from now on.
+        """
+        ...
+
+    async def disconnect_schedule_api(self, *, by: str) -> ScheduleApiState:
+        """Disconnect and forget the password; raises `Impossible` without a market API."""
         ...
 
     async def acknowledge(self, alarm_id: str, *, by: str, note: str | None) -> Alarm:

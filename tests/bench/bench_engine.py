@@ -32,7 +32,6 @@ def bench_settings(*, period_s: float) -> EngineSettings:
         source=Source.MANUAL,
         transport=Transport.LOCAL,
         posting_enabled=False,
-        has_api=False,
         stale_after_s=None,
         dispatch_period_s=period_s,
         measurement_period_s=period_s,

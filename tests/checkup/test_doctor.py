@@ -8,6 +8,7 @@ from hil.checkup.doctor import (
     EndpointFact,
     Facts,
     GuardFact,
+    MarketFact,
     PortFact,
     StopFact,
     judge,
@@ -103,6 +104,25 @@ def test_an_endpoint_is_reachable_or_not(error: str | None, severity: Severity) 
     end = EndpointFact(plant="lib", transport=Transport.REMOTE, where="x:502", error=error)
 
     assert only("endpoints", facts(endpoints=(end,))).severity is severity
+
+
+@pytest.mark.parametrize(
+    ("error", "logged_in", "severity", "says"),
+    [
+        (None, True, OK, "takes the log-in"),
+        (None, False, OK, "typed in later"),
+        ("refuses the log-in", False, FAILED, "refuses the log-in"),
+    ],
+)
+def test_a_market_api_answers_or_not(
+    error: str | None, logged_in: bool, severity: Severity, says: str
+) -> None:
+    market = MarketFact(where="https://market.test", error=error, logged_in=logged_in)
+
+    found = only("market API", facts(market=market))
+
+    assert found.severity is severity
+    assert says in found.text
 
 
 @pytest.mark.parametrize(

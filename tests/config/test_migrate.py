@@ -154,9 +154,13 @@ def test_what_this_version_cannot_do_is_left_at_its_default_and_said() -> None:
     assert (config.web.host, config.web.public.enabled) == ("127.0.0.1", False)
     assert any(note.startswith("web.host: is left at its default") for note in notes)
     assert any(note.startswith("web.public.enabled: is left at its default") for note in notes)
+
+
+def test_the_source_is_the_api_where_one_is_configured() -> None:
     config, notes = migrated(ONE_PLANT)
-    assert config.startup.source is Source.MANUAL
-    assert any(note.startswith("startup.source: ") for note in notes)
+
+    assert config.startup.source is Source.API
+    assert not any(note.startswith("startup.source: ") for note in notes)
 
 
 def test_a_level_by_its_other_name_is_the_same() -> None:

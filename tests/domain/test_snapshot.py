@@ -115,7 +115,13 @@ def test_plants_begin_stopped_with_closed_gates_and_unknown_values() -> None:
 def test_nothing_is_fetched_or_posted_yet() -> None:
     state = wire()
 
-    day = {"date": None, "points": 0, "expected": None, "complete": False}
+    day: dict[str, Any] = {
+        "date": None,
+        "points": 0,
+        "expected": None,
+        "complete": False,
+        "missing": {},
+    }
     assert state["schedule_api"] == {
         "connection": "disconnected",
         "today": day,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from fake_source import FakeSource
 from hil.domain.commands import CommandKind, CommandStatus
 from hil.domain.phase import Phase
 from hil.domain.plant import Source
@@ -36,14 +37,13 @@ async def test_schedules_and_overrides_are_there_again() -> None:
 
 async def test_selectors_are_configured_at_a_clean_start_and_kept_after_a_crash() -> None:
     store = MemoryStore()
-    settings = replace(SETTINGS, has_api=True)
-    async with running(store=store, settings=settings) as rig:
+    async with running(store=store, source=FakeSource()) as rig:
         await rig.ended(rig.engine.submit(CommandKind.SOURCE, None, by="test", asked={"to": "api"}))
         await rig.wait(1)
         left = await crash(rig, store)
-    async with running(store=store, settings=settings) as rig:
+    async with running(store=store, source=FakeSource()) as rig:
         assert rig.engine.snapshot().source is Source.MANUAL
-    async with running(store=left, settings=settings) as rig:
+    async with running(store=left, source=FakeSource()) as rig:
         assert rig.engine.snapshot().source is Source.API
 
 

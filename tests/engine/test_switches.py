@@ -1,18 +1,16 @@
 """Source, transport, posting and service: stopped first, then switched."""
 
-from dataclasses import replace
-
 import pytest
 
+from fake_source import FakeSource
 from hil.domain.commands import Command, CommandKind, CommandStatus
 from hil.domain.errors import Impossible
 from hil.domain.phase import Phase
 from hil.domain.plant import Source, Transport
-from rig import LIB, SETTINGS, Rig, running
+from rig import LIB, Rig, running
 from specimen import FakeRegisters
 
 ENABLE = 1
-WITH_API = replace(SETTINGS, has_api=True)
 
 
 async def switch(rig: Rig, kind: CommandKind, to: str, *, force: bool = False) -> Command:
@@ -21,7 +19,7 @@ async def switch(rig: Rig, kind: CommandKind, to: str, *, force: bool = False) -
 
 
 async def test_source_is_switched_after_a_safe_stop() -> None:
-    async with running(settings=WITH_API) as rig:
+    async with running(source=FakeSource()) as rig:
         await rig.plan(100.0)
         await rig.carry_out(CommandKind.FLEET_START, None)
         await rig.wait(3)
@@ -51,7 +49,7 @@ async def test_what_is_not_there_cannot_be_switched_to() -> None:
 
 
 async def test_failed_safe_stop_fails_the_switch() -> None:
-    async with running(settings=WITH_API) as rig:
+    async with running(source=FakeSource()) as rig:
         await rig.carry_out(CommandKind.START)
         rig.plants[LIB].silent = True
         command = await switch(rig, CommandKind.SOURCE, "api")
@@ -62,7 +60,7 @@ async def test_failed_safe_stop_fails_the_switch() -> None:
 
 
 async def test_nothing_starts_during_a_switch() -> None:
-    async with running(settings=WITH_API) as rig:
+    async with running(source=FakeSource()) as rig:
         await rig.carry_out(CommandKind.START)
         rig.plants[LIB].silent = True
         command = rig.engine.submit(CommandKind.SOURCE, None, by="test", asked={"to": "api"})

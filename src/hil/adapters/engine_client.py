@@ -1,7 +1,6 @@
 """A client of a running engine: through its Unix socket, else through `$HIL_URL`."""
 
 import os
-import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,13 @@ import httpx
 import orjson
 
 from hil.adapters.data_directory import SOCKET_NAME
+from hil.adapters.engine_address import (
+    TOKEN_VARIABLE,
+    URL_VARIABLE,
+    authorization,
+    checked_url,
+    why_no_connection,
+)
 from hil.adapters.engine_answer import (
     ANSWER_BYTES_MAX,
     NoAnswer,
@@ -28,13 +34,10 @@ from hil.adapters.engine_answer import (
 )
 from hil.adapters.system_clock import SystemClock
 from hil.domain.commands import CommandStatus
-from hil.domain.errors import InvalidInput
 from hil.domain.schedule import Signal
 
-URL_VARIABLE = "HIL_URL"
-TOKEN_VARIABLE = "HIL_TOKEN"  # noqa: S105 - the name of the variable, not a token
 API = "/api/v1"
-PORT_MAX = 65_535
+_CONNECTION = "/schedule-api/connection"
 
 _DOUBT = "; whether it did what was asked is not known, see `hil status`"
 _clock = SystemClock()
@@ -105,7 +108,7 @@ class EngineClient:
         Nothing is asked of it yet.
         """
         path = data_dir / SOCKET_NAME
-        why_not = _why_no_connection(path, within_s=patience.connect_s)
+        why_not = why_no_connection(path, within_s=patience.connect_s)
         timeout = httpx.Timeout(patience.answer_s, connect=patience.connect_s)
         if why_not is None:
             http = httpx.Client(
@@ -119,8 +122,8 @@ class EngineClient:
         if not url:
             raise NoAnswer(f"{why_not}, or set {URL_VARIABLE}")
         http = httpx.Client(
-            base_url=_checked_url(url),
-            headers=_authorization(env.get(TOKEN_VARIABLE, "").strip()),
+            base_url=checked_url(url),
+            headers=authorization(env.get(TOKEN_VARIABLE, "").strip()),
             timeout=timeout,
             trust_env=False,
             verify=ssl.create_default_context(),  # the machine's own authorities
@@ -150,6 +153,15 @@ class EngineClient:
         """The alarm, acknowledged."""
         path = f"/alarms/{_quoted(alarm_id)}/ack"
         return self._object("POST", path, body={} if note is None else {"note": note})
+
+    def connect_schedule_api(self, password: str | None) -> dict[str, Any]:
+        """The market API's state, connected with this password or the one that is held."""
+        body = {} if password is None else {"password": password}
+        return self._object("PUT", _CONNECTION, body=body)
+
+    def disconnect_schedule_api(self) -> dict[str, Any]:
+        """The market API's state, disconnected."""
+        return self._object("DELETE", _CONNECTION)
 
     def submit(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
@@ -338,49 +350,6 @@ class EngineClient:
             else f"broke off its answer ({_reason(error)})"
         )
         return NoAnswer(f"{self.place} {what}{_DOUBT if acts else ''}")
-
-
-def _why_no_connection(path: Path, *, within_s: float) -> str | None:
-    """Why the socket takes no connection, up to what to do about it; None when it takes one."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
-        trial.settimeout(within_s)
-        try:
-            trial.connect(os.fspath(path))
-        except (FileNotFoundError, NotADirectoryError):
-            return f"no engine runs on {path.parent}: start one with `hil run`"
-        except ConnectionRefusedError:
-            return (
-                f"no engine runs on {path.parent} (its socket is left from one that was killed):"
-                " start one with `hil run`"
-            )
-        except PermissionError:
-            return f"{path} belongs to another user: run this as that user"
-        except TimeoutError:
-            return f"the engine on {path.parent} takes no connections: see its log"
-        except OSError as error:
-            return f"{path} cannot be used ({error.strerror or error}): choose another --data-dir"
-    return None
-
-
-def _checked_url(text: str) -> httpx.URL:
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise InvalidInput(f"{URL_VARIABLE} is no address ({error})") from None
-    if url.userinfo:
-        raise InvalidInput(f"{URL_VARIABLE} has a password in it; put a token in {TOKEN_VARIABLE}")
-    is_odd = url.query or url.fragment or (url.port or 0) > PORT_MAX
-    if url.scheme not in {"http", "https"} or not url.host or is_odd:
-        raise InvalidInput(f"{URL_VARIABLE} is no address such as http://bench.example:8050")
-    return url
-
-
-def _authorization(token: str) -> dict[str, str]:
-    if not token:
-        return {}
-    if not (token.isascii() and token.isprintable()) or " " in token:
-        raise InvalidInput(f"{TOKEN_VARIABLE} is no token: it has a character that none has")
-    return {"Authorization": f"Bearer {token}"}
 
 
 def _quoted(part: str) -> str:

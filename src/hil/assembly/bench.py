@@ -15,6 +15,7 @@ from hil.domain.plant import PlantId, PlantSpec, Source, Transport
 from hil.emulation.fleet import EmulatedFleet
 from hil.engine.engine import Engine
 from hil.engine.fleet import LinkOf
+from hil.engine.market import MarketAccess
 from hil.engine.settings import EngineSettings
 from hil.ports import Clock, DeviceLocks, EmulatorControl, StateStore
 
@@ -56,7 +57,6 @@ def engine_settings(config: Config) -> EngineSettings:
         source=Source(config.startup.source),
         transport=Transport(config.startup.transport),
         posting_enabled=api is not None and api.posting.enabled,
-        has_api=False,
         stale_after_s=None if api is None else api.schedule_period_min * 60,
         dispatch_period_s=config.timing.dispatch_period_s,
         measurement_period_s=config.timing.measurement_period_s,
@@ -85,11 +85,13 @@ def build_engine(
     locks: DeviceLocks,
     emulator: EmulatorControl,
     draw: random.Random,
+    market: MarketAccess | None = None,
 ) -> Engine:
     """An engine over these links, with its recordings below the directory.
 
     Args:
         draw: Where ids come from.
+        market: The market API; None when there is none.
     """
     sink = CsvRecordings(
         directory / config.recording.directory,
@@ -105,5 +107,6 @@ def build_engine(
         clock,
         locks=locks,
         emulator=emulator,
+        market=market,
         new_id=lambda: f"{draw.getrandbits(64):016x}",
     )

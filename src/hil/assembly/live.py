@@ -23,6 +23,7 @@ from hil.adapters.shared_link import TcpLinks
 from hil.adapters.sqlite_store import SqliteStore
 from hil.adapters.system_clock import SystemClock
 from hil.assembly.bench import build_engine, checked_specs, emulated_fleet
+from hil.assembly.market import market_access
 from hil.checkup.through_engine import Checkups
 from hil.config.model import Config
 from hil.domain.plant import PlantSpec, Transport
@@ -174,6 +175,7 @@ class Live:
             locks=FileLocks(f"data directory {directory.path}", await addresses_of(hosts)),
             emulator=ControlClient(config.emulation.control_port),
             draw=random.SystemRandom(),
+            market=market_access(config, specs, self._clock, draw=random.SystemRandom()),
         )
         self._stack.push_async_callback(self._close_engine)
         await self.engine.start()

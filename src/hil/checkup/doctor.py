@@ -57,6 +57,15 @@ class EndpointFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarketFact:
+    """Whether the market API answers; `error` None: it does, to a log-in if `logged_in`."""
+
+    where: str
+    error: str | None
+    logged_in: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopFact:
     """How long a service manager waits before it kills; None: for ever."""
 
@@ -90,6 +99,7 @@ class Facts:
     clock: ClockFact | None = None
     directory: DirectoryFact | None = None
     endpoints: tuple[EndpointFact, ...] = ()
+    market: MarketFact | None = None
     safe_stop_s: float | None = None
     stops: tuple[StopFact, ...] = ()
     guards: tuple[GuardFact, ...] = ()
@@ -103,6 +113,7 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
         *_clock(facts.clock),
         *_directory(facts.directory),
         *_endpoints(facts.endpoints),
+        *_market(facts.market),
         *_stops(facts),
         *_guards(facts.guards),
     )
@@ -184,6 +195,18 @@ def _endpoints(ends: tuple[EndpointFact, ...]) -> Iterator[Finding]:
         else:
             cure = "check address, network and device; `hil smoke` says more"
             yield _failed("endpoints", f"{what}: {end.error}", cure)
+
+
+def _market(market: MarketFact | None) -> Iterator[Finding]:
+    if market is None:
+        return
+    if market.error is not None:
+        cure = "check schedule_api, the password and the network"
+        yield _failed("market API", f"{market.where}: {market.error}", cure)
+    elif market.logged_in:
+        yield _ok("market API", f"{market.where}: it takes the log-in")
+    else:
+        yield _ok("market API", f"{market.where}: reachable; a password is typed in later")
 
 
 def _stops(facts: Facts) -> Iterator[Finding]:

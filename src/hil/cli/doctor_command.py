@@ -1,23 +1,29 @@
 """`hil doctor`: what is wrong here before the plants are run, and what to do about it."""
 
+import asyncio
 import os
+import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 
 from hil.adapters import host
 from hil.adapters.data_directory import SOCKET_NAME
 from hil.adapters.engine_answer import NoAnswer
 from hil.adapters.engine_client import EngineClient
+from hil.adapters.system_clock import SystemClock
+from hil.assembly.market import market_access
 from hil.checkup.doctor import (
     ClockFact,
     DirectoryFact,
     EndpointFact,
     Facts,
     GuardFact,
+    MarketFact,
     PortFact,
     StopFact,
     judge,
@@ -31,11 +37,14 @@ from hil.config.unmet import passed_over, refusals
 from hil.config.values import plant_specs
 from hil.domain.errors import HilError, InvalidInput
 from hil.domain.finding import Severity, worst
+from hil.domain.market import CallFailed
 from hil.domain.plant import Device, PlantSpec, Transport
 from hil.domain.signals import OptionalPoint
-from hil.domain.snapshot import LinkStatus
+from hil.domain.snapshot import ConnectionStatus, LinkStatus
 
 CONNECT_WITHIN_S = 2.0
+# A market API that is only asked whether it is there.
+REACHABLE_WITHIN_S = 10.0
 
 
 @click.command("doctor")
@@ -89,6 +98,7 @@ def _facts(config_file: Path | None, data_dir: Path | None) -> Facts:
             ),
         ),
         endpoints=_endpoints(specs, state),
+        market=_market(config, specs, state),
         safe_stop_s=config.safe_stop.timeout_s,
         stops=tuple(_stops(folder)),
         guards=tuple(_guards(specs)),
@@ -130,6 +140,44 @@ def _clock() -> ClockFact:
         return ClockFact()
     source, is_synchronised, offset_s = told
     return ClockFact(source=source, is_synchronised=is_synchronised, offset_s=offset_s)
+
+
+def _market(
+    config: Config, specs: tuple[PlantSpec, ...], state: dict[str, Any] | None
+) -> MarketFact | None:
+    """The market API as the running engine sees it, else as it answers now."""
+    api = config.schedule_api
+    if api is None:
+        return None
+    where = api.base_url or api.folder or api.kind
+    if state is not None:
+        shown = state["schedule_api"]
+        logged_in = shown["connection"] == ConnectionStatus.CONNECTED
+        return MarketFact(where=where, error=shown["error"], logged_in=logged_in)
+    return asyncio.run(_asked_market(config, specs, where))
+
+
+async def _asked_market(
+    config: Config, specs: tuple[PlantSpec, ...], where: str
+) -> MarketFact | None:
+    try:
+        access = market_access(config, specs, SystemClock(), draw=random.SystemRandom())
+    except HilError as error:
+        return MarketFact(where=where, error=str(error), logged_in=False)
+    assert access is not None, "an API is configured"
+    logs_in = access.settings.connects_at_start
+    try:
+        if logs_in:
+            await access.source.log_in(None)
+        elif config.schedule_api is not None and config.schedule_api.base_url is not None:
+            async with httpx.AsyncClient(timeout=REACHABLE_WITHIN_S) as client:
+                await client.get(config.schedule_api.base_url)
+    except (CallFailed, httpx.HTTPError) as error:
+        why = str(error) or type(error).__name__
+        return MarketFact(where=where, error=why, logged_in=False)
+    finally:
+        await access.source.close()
+    return MarketFact(where=where, error=None, logged_in=logs_in)
 
 
 def _endpoints(

@@ -20,6 +20,7 @@ from hil.cli.control_commands import (
 )
 from hil.cli.doctor_command import doctor_command
 from hil.cli.fault_commands import fault_group
+from hil.cli.market_commands import connect_command, disconnect_command, fake_market_command
 from hil.cli.migrate_command import migrate_command
 from hil.cli.override_commands import override_group, set_command
 from hil.cli.recordings_commands import recordings_group
@@ -84,6 +85,8 @@ for command in (
     transport_command,
     posting_command,
     service_command,
+    connect_command,
+    disconnect_command,
     estop_command,
     estop_reset_command,
     set_command,
@@ -96,6 +99,7 @@ for command in (
     smoke_command,
     register_group,
     doctor_command,
+    fake_market_command,
     init,
     config,
 ):

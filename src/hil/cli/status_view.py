@@ -11,7 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from hil.domain.phase import Phase
-from hil.domain.snapshot import Alarm, AlarmPriority, LinkStatus, PlantState, Snapshot, WriteStatus
+from hil.domain.snapshot import (
+    Alarm,
+    AlarmPriority,
+    ConnectionStatus,
+    LinkStatus,
+    PlantState,
+    Snapshot,
+    WriteStatus,
+)
 
 _UNKNOWN = "-"
 _PHASE_STYLES = {
@@ -112,13 +120,35 @@ def _header(picture: Snapshot, zone: ZoneInfo) -> Text:
         line.append(f" · switching {picture.switching.kind} to {picture.switching.to}", "yellow")
     if picture.posting.effective:
         line.append(" · posting")
+    line.append_text(_estop(picture, zone))
+    if picture.schedule_api.today.date is not None:
+        line.append_text(_market(picture))
+    return line
+
+
+def _market(picture: Snapshot) -> Text:
+    """The market API and what waits to be posted there."""
+    api, posting = picture.schedule_api, picture.posting
+    is_well = api.connection is ConnectionStatus.CONNECTED
+    line = Text("\nmarket API ")
+    line.append(api.connection.value, "green" if is_well else "yellow")
+    for name, day in (("today", api.today), ("tomorrow", api.tomorrow)):
+        line.append(f" · {name} {day.points}/{day.expected} periods")
+    pending = sum(plant.pending for plant in posting.plants.values())
+    line.append(f" · {pending} samples wait")
+    if posting.why_not is not None:
+        line.append(f" (not posted: {posting.why_not})", "dim")
+    if api.error is not None:
+        line.append(f"\n{api.error}", "yellow")
+    return line
+
+
+def _estop(picture: Snapshot, zone: ZoneInfo) -> Text:
     if not picture.estop.active:
-        line.append(" · e-stop clear")
-        return line
+        return Text(" · e-stop clear")
     since = "" if picture.estop.since is None else f" since {clock_text(picture.estop.since, zone)}"
     by = "" if picture.estop.by is None else f" by {picture.estop.by}"
-    line.append(f"\nE-STOP{since}{by}: reset it with `hil estop-reset`", "bold red")
-    return line
+    return Text(f"\nE-STOP{since}{by}: reset it with `hil estop-reset`", "bold red")
 
 
 def _plants(picture: Snapshot, *, is_old: bool) -> Table:

@@ -23,15 +23,12 @@ def refusals(config: Config) -> list[Problem]:
         refuse("web.tls", "HTTPS is not served yet; remove it, the page is on loopback only")
     if config.web.public.enabled:
         refuse("web.public.enabled", "there is no public page yet; use false")
-    if config.startup.source == "api":
-        refuse("startup.source", "there is no market API yet; use manual")
     return found
 
 
 def passed_over(config: Config) -> list[str]:
     """Keys that are set and have no effect yet."""
     asked = {
-        "schedule_api": config.schedule_api is not None,
         "grid.noise": config.grid.noise != "off",
         "grid.playback_file": config.grid.playback_file is not None,
     }

@@ -35,6 +35,9 @@ class AlarmKind(StrEnum):
     NO_WATCHDOG = "no_watchdog"
     DEVICE_ALARM = "device_alarm"
     LOCAL_MODE = "local_mode"
+    SCHEDULE_API_FAILING = "schedule_api_failing"
+    PLAN_MISSING = "plan_missing"
+    OUTBOX_FILLING = "outbox_filling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,5 +181,22 @@ CATALOGUE: Mapping[AlarmKind, AlarmText] = {
         _HIGH,
         "The plant is in local mode and does not allow control",
         "Switch the plant to remote control at the plant; Start is refused until then.",
+    ),
+    AlarmKind.SCHEDULE_API_FAILING: AlarmText(
+        _LOW,
+        "The market API does not give its plan",
+        "What has come before is dispatched, and the plan is asked for again. Check the password,"
+        " the address in schedule_api.base_url and the network.",
+    ),
+    AlarmKind.PLAN_MISSING: AlarmText(
+        _HIGH,
+        "The plan has no setpoint for now",
+        "0 kW is sent. Wait for the plan, set an override, or switch the source to manual.",
+    ),
+    AlarmKind.OUTBOX_FILLING: AlarmText(
+        _HIGH,
+        "Measurements wait for the market API and will soon be dropped",
+        "Check why posting fails; the oldest measurements are dropped, and counted, when"
+        " schedule_api.posting.queue_max is reached.",
     ),
 }

@@ -115,7 +115,8 @@ def _target(signal: Signal, series: Series, given: ControlInput) -> tuple[float,
         return replaced, Origin.OVERRIDE
     value, since = series.at(given.now), series.since(given.now)
     if value is None or since is None:
-        return 0.0, Origin.NONE
+        # Of a market's plan, what is missing is as bad as what is too old.
+        return 0.0, Origin.NONE if given.source is Source.MANUAL else Origin.STALE
     if given.stale_after_s is not None and given.now - since >= timedelta(
         seconds=given.stale_after_s
     ):

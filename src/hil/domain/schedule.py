@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hil.domain.plant import Source
@@ -115,11 +115,17 @@ def effective_points(
     *,
     start: datetime,
     end: datetime,
+    stale_after_s: float | None = None,
 ) -> tuple[EffectivePoint, ...]:
     """What is asked for in `[start, end)`: one point at the start and one a change.
 
     An override replaces its signal where it has a value.
+
+    Args:
+        stale_after_s: A setpoint of the base holds no longer than this; None: until the next.
     """
+    if stale_after_s is not None:
+        base = Schedule(p=_expiring(base.p, stale_after_s), q=_expiring(base.q, stale_after_s))
     series = (base.p, base.q, *overrides.values())
     times = {start, *(time for one in series for time in one.times if start < time < end)}
     planned = Origin.API if source is Source.API else Origin.MANUAL
@@ -132,8 +138,20 @@ def effective_points(
         if any(value is not None for value in over.values()):
             origin = Origin.OVERRIDE
         elif p_kw is None and q_kvar is None:
-            origin = Origin.NONE
+            origin = Origin.NONE if source is Source.MANUAL else Origin.STALE
         point = EffectivePoint(time=time, p_kw=p_kw or 0.0, q_kvar=q_kvar or 0.0, origin=origin)
         if not points or replace(points[-1], time=time) != point:
             points.append(point)
     return tuple(points)
+
+
+def _expiring(series: Series, after_s: float) -> Series:
+    """The series with an end after each point that no other one follows in time."""
+    after = timedelta(seconds=after_s)
+    points: list[tuple[datetime, float | None]] = []
+    for index, (time, value) in enumerate(zip(series.times, series.values, strict=True)):
+        points.append((time, value))
+        is_last = index + 1 == len(series.times)
+        if value is not None and (is_last or series.times[index + 1] > time + after):
+            points.append((time + after, None))
+    return Series(tuple(time for time, _ in points), tuple(value for _, value in points))

@@ -194,12 +194,17 @@ class PlantState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleDay:
-    """How much of one site day's schedule has come."""
+    """How much of one site day's schedule has come: delivery periods known of every plant.
+
+    `missing`: the ranges `[start, end)` without a setpoint of each plant that lacks some, once
+    anything of the day has come.
+    """
 
     date: Date | None = None
     points: int = 0
     expected: int | None = None
     complete: bool = False
+    missing: dict[PlantId, tuple[tuple[datetime, datetime], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

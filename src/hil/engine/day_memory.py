@@ -21,6 +21,11 @@ class DayMemory:
         """Keep a row that is newer than those before."""
         self._rows.setdefault(plant, deque(maxlen=ROWS_MAX)).append(row)
 
+    def newest(self, plant: PlantId) -> Row | None:
+        """The last row that was added."""
+        rows = self._rows.get(plant)
+        return rows[-1] if rows else None
+
     def drop_from(self, plant: PlantId, at: datetime) -> None:
         """Forget the rows at and after an instant that is yet to come (the clock went back)."""
         rows = self._rows.get(plant, deque())

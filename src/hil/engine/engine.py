@@ -16,7 +16,7 @@ from hil.domain.faults import Fault, FaultKind
 from hil.domain.plant import PlantId, PlantSpec, Transport
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal, effective_points
 from hil.domain.signals import COLUMNS
-from hil.domain.snapshot import Alarm, EngineState, Snapshot
+from hil.domain.snapshot import Alarm, EngineState, ScheduleApiState, Snapshot
 from hil.domain.stored import Alive
 from hil.engine.alarm_desk import AlarmDesk
 from hil.engine.audit import Audit
@@ -32,6 +32,8 @@ from hil.engine.guests import LentLink
 from hil.engine.journal import Journal
 from hil.engine.lateness import Lateness
 from hil.engine.ledger import Ledger, latencies
+from hil.engine.market import MarketAccess
+from hil.engine.market_desk import MarketDesk
 from hil.engine.recorder import Recorder
 from hil.engine.schedules import Schedules, StoredOverride
 from hil.engine.settings import EngineSettings
@@ -64,6 +66,7 @@ class Engine:
         link_of: Makes the link to a device of a plant's endpoint.
         locks: Keeps other processes from writing to the same devices.
         emulator: The control port of the emulated plants; None when there is none.
+        market: The market API; None when there is none.
         new_id: Gives ids of commands, alarms and sessions.
     """
 
@@ -78,9 +81,11 @@ class Engine:
         *,
         locks: DeviceLocks,
         emulator: EmulatorControl | None,
+        market: MarketAccess | None = None,
         new_id: Callable[[], str],
     ) -> None:
         self._settings = settings
+        self._market_access = market
         self._specs = {spec.id: spec for spec in specs}
         self._link_of = link_of
         self._locks = locks
@@ -144,6 +149,7 @@ class Engine:
         self._audit.restore()
         self._schedules = Schedules(self._specs, self._journal)
         self._site = self._restored_site(earlier)
+        self._market = self._made_market()
         self._fleet = Fleet(
             self._settings,
             list(self._specs.values()),
@@ -157,6 +163,7 @@ class Engine:
             lateness=self._lateness,
             ledgers=self._ledgers,
             schedules=self._schedules,
+            api_base=self._market.base,
             site=self._site,
             supervisor=self._supervisor,
             claims=claims,
@@ -175,7 +182,7 @@ class Engine:
             self._clock,
             new_id=self._new_id,
             transport_refusal=self._transport_refusal,
-            has_api=self._settings.has_api,
+            has_api=self._market.has_api,
             claims=claims,
             on_transport=self._fleet.switch_transport,
         )
@@ -195,9 +202,21 @@ class Engine:
         self._supervisor.start("alive", self._say_alive)
         self._supervisor.start("recorder", self._recorder.run)
         self._supervisor.start("faults", self._bench.run)
+        self._market.start(self._supervisor)
         for plant, loop in self._fleet.loops.items():
             self._supervisor.start(f"plant {plant}", loop.run, loop.after_failure)
         self._is_started = True
+
+    def _made_market(self) -> MarketDesk:
+        return MarketDesk(
+            self._market_access,
+            self._journal,
+            self._clock,
+            self._board,
+            selectors=lambda: self._site.selectors,
+            measured=self._memory.newest,
+            tell=lambda kind, detail: self._desk.set(kind, None, detail),
+        )
 
     def _restored_site(self, earlier: EarlierRun) -> Site:
         if earlier.estop.active:
@@ -248,6 +267,8 @@ class Engine:
         """
         await self._supervisor.stop()
         self._locks.hold(())
+        if self._is_started:
+            await self._market.close()
         for plant in self._specs:
             self._recorder.close_session(plant)
         await self._recorder.flush()
@@ -291,6 +312,7 @@ class Engine:
             estop=site.estop,
             posting=replace(self._board.snapshot().posting, enabled=site.selectors.posting_enabled),
         )
+        self._market.look_again()
 
     def _facts(self, state: EngineState) -> EngineState:
         return replace(
@@ -333,7 +355,14 @@ class Engine:
         self, plant: PlantId, start: datetime, end: datetime
     ) -> tuple[EffectivePoint, ...]:
         plan = self._fleet.plan(self._known(plant))
-        return effective_points(plan.base, plan.overrides, plan.source, start=start, end=end)
+        return effective_points(
+            plan.base,
+            plan.overrides,
+            plan.source,
+            start=start,
+            end=end,
+            stale_after_s=plan.stale_after_s,
+        )
 
     def manual_schedule(self, plant: PlantId) -> Versioned:
         return self._schedules.manual(self._known(plant))
@@ -366,6 +395,15 @@ class Engine:
     def _versioned(self, stored: StoredOverride) -> VersionedOverride:
         is_active = stored.series.at(self._clock.now()) is not None
         return VersionedOverride(stored.series, etag=stored.etag, is_active=is_active)
+
+    def api_schedule(self, plant: PlantId) -> Schedule:
+        return self._market.base(self._known(plant))
+
+    async def connect_schedule_api(self, password: str | None, *, by: str) -> ScheduleApiState:
+        return await self._market.connect(password, by=by)
+
+    async def disconnect_schedule_api(self, *, by: str) -> ScheduleApiState:
+        return await self._market.disconnect(by=by)
 
     async def set_fault(
         self, plant: PlantId, faults: Sequence[Fault], *, by: str

@@ -65,6 +65,7 @@ class Fleet:
         lateness: Lateness,
         ledgers: Mapping[PlantId, Ledger],
         schedules: Schedules,
+        api_base: Callable[[PlantId], Schedule],
         site: Site,
         supervisor: Supervisor,
         claims: Claims,
@@ -82,6 +83,7 @@ class Fleet:
         self._lateness = lateness
         self._ledgers = ledgers
         self._schedules = schedules
+        self._api_base = api_base
         self._site = site
         self._supervisor = supervisor
         self._claims = claims
@@ -225,7 +227,7 @@ class Fleet:
         is_api = source is Source.API
         return Plan(
             source=source,
-            base=Schedule() if is_api else self._schedules.manual(plant).schedule,
+            base=self._api_base(plant) if is_api else self._schedules.manual(plant).schedule,
             overrides=self._schedules.overrides(plant),
             stale_after_s=self._settings.stale_after_s if is_api else None,
         )

@@ -14,7 +14,6 @@ class EngineSettings:
     source: Source
     transport: Transport
     posting_enabled: bool
-    has_api: bool
     stale_after_s: float | None
     dispatch_period_s: float
     measurement_period_s: float

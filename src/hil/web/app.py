@@ -13,6 +13,7 @@ from hil.web.alarm_routes import alarm_routes
 from hil.web.answer import json_response
 from hil.web.arguments import (
     AckBody,
+    ConnectionBody,
     LogLevelBody,
     ManualBody,
     OverrideBody,
@@ -31,6 +32,7 @@ from hil.web.guard import Guard
 from hil.web.history_routes import history_routes
 from hil.web.loading_routes import loading_routes
 from hil.web.log_routes import log_routes
+from hil.web.market_routes import market_routes
 from hil.web.override_routes import override_routes
 from hil.web.parameters import known_parameters
 from hil.web.problem import ProblemBody, add_problem_handlers
@@ -50,6 +52,7 @@ whose `detail` says what to do."""
 # Bodies that routes read themselves, so that they can be bounded and parsed off the loop.
 _BODIES: tuple[type[Any], ...] = (
     AckBody,
+    ConnectionBody,
     LogLevelBody,
     ManualBody,
     OverrideBody,
@@ -93,6 +96,7 @@ def make_app(
         checkup_routes(checkups),  # before the commands, whose path takes any word
         command_routes(engine),
         switch_routes(engine),
+        market_routes(engine),
         fault_routes(engine),
         alarm_routes(engine),
         log_routes(logs),

@@ -24,6 +24,7 @@ MAX_RANGE = timedelta(days=366)
 MAX_BUCKETS = 20_000
 MAX_DURATION_H = 24 * 31
 MAX_SEED = 2**53 - 1  # what JSON clients hold exactly
+MAX_PASSWORD = 1000
 MAX_NOTE = 500  # a few sentences; it is kept with the audit trail and shown in a list
 
 _SPACE_FOR_PLUS = re.compile(r" (?=\d\d:?\d\d$)")
@@ -128,6 +129,13 @@ class PostingBody:
 
 
 @checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class ConnectionBody:
+    """The password of the market API, held in memory only; null: the one that is held."""
+
+    password: Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD)] | None = None
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
 class ServiceBody:
     """Whether the plant shall be in service, and why."""
 
@@ -167,6 +175,7 @@ OVERRIDE_BODY = TypeAdapter(OverrideBody)
 SOURCE_BODY = TypeAdapter(SourceBody)
 TRANSPORT_BODY = TypeAdapter(TransportBody)
 POSTING_BODY = TypeAdapter(PostingBody)
+CONNECTION_BODY = TypeAdapter(ConnectionBody)
 SERVICE_BODY = TypeAdapter(ServiceBody)
 ACK_BODY = TypeAdapter(AckBody)
 SMOKE_BODY = TypeAdapter(SmokeBody)

@@ -1,0 +1,57 @@
+"""The connection to the market API: wanted or not, and how the last call ended."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from hil.domain.market import CallFailed
+from hil.domain.snapshot import ConnectionStatus
+from hil.ports import ScheduleSource
+
+T = TypeVar("T")
+
+
+class MarketConnection:
+    """One log-in, shared by fetching and posting; the source itself renews it.
+
+    Args:
+        on_change: Told after every change.
+    """
+
+    def __init__(self, source: ScheduleSource, *, on_change: Callable[[], None]) -> None:
+        self._source = source
+        self._on_change = on_change
+        self.is_wanted = False
+        self.status = ConnectionStatus.DISCONNECTED
+        self.error: str | None = None
+
+    async def connect(self, password: str | None) -> None:
+        """Log in, with the password held in memory when none is given; raises `CallFailed`.
+
+        Also after a failure the connection is wanted, and tried again by the next call.
+        """
+        self.is_wanted = True
+        self._show(ConnectionStatus.CONNECTING, None)
+        await self.ask(self._source.log_in(password))
+
+    async def disconnect(self) -> None:
+        """Forget the log-in and the password; nothing is asked or posted any more."""
+        self.is_wanted = False
+        await self._source.log_out()
+        self._show(ConnectionStatus.DISCONNECTED, None)
+
+    async def ask(self, call: Awaitable[T]) -> T:
+        """The answer of a call, whose end is shown; raises `CallFailed`."""
+        try:
+            answer = await call
+        except CallFailed as failed:
+            if self.is_wanted:
+                self._show(ConnectionStatus.ERROR, str(failed))
+            raise
+        if self.is_wanted:
+            self._show(ConnectionStatus.CONNECTED, None)
+        return answer
+
+    def _show(self, status: ConnectionStatus, error: str | None) -> None:
+        if (status, error) != (self.status, self.error):
+            self.status, self.error = status, error
+            self._on_change()
