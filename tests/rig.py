@@ -10,6 +10,7 @@ from itertools import count
 from hil.domain.commands import Command, CommandKind
 from hil.domain.plant import Device, PlantId, PlantSpec, Source, Transport
 from hil.domain.schedule import Schedule, Series
+from hil.domain.session import NewestRow, Session
 from hil.domain.signals import Row
 from hil.domain.snapshot import PlantState, SiteInfo
 from hil.engine.engine import Engine
@@ -34,6 +35,7 @@ SETTINGS = EngineSettings(
     threshold_kw=1,
     threshold_kvar=1,
     flush_period_s=5,
+    compression=None,  # most tests look at every row
     initial_soc_pu=0.5,
     soc_from_recording=True,
     has_api=False,
@@ -41,6 +43,7 @@ SETTINGS = EngineSettings(
     resume=False,
     resume_max_age_s=300,
     version="test",
+    config_hash="0123456789abcdef",
 )
 LIB = PlantId("lib")
 
@@ -50,6 +53,7 @@ class FakeSink:
 
     def __init__(self) -> None:
         self.rows: dict[PlantId, list[Row]] = {}
+        self.sessions: dict[str, Session] = {}
         self.failing = False
         self.closed = False
 
@@ -58,6 +62,15 @@ class FakeSink:
             raise OSError("no space left on device")
         for plant, rows in batch.items():
             self.rows.setdefault(plant, []).extend(rows)
+
+    async def save_sessions(self, sessions: Mapping[str, Session]) -> None:
+        if self.failing:
+            raise OSError("no space left on device")
+        self.sessions |= sessions
+
+    async def newest(self, plant: PlantId) -> NewestRow | None:
+        row = self.rows[plant][-1] if self.rows.get(plant) else None
+        return None if row is None else NewestRow(row.at, is_boundary=row.values is None)
 
     def file_name(self, plant: PlantId, at: datetime) -> str:
         return f"{at:%Y%m%d}_{plant}.csv"
@@ -116,6 +129,7 @@ async def running(
     remote: dict[PlantId, FakeRegisters] | None = None,
     plant_spec: PlantSpec | None = None,
     meters: dict[str, FakeRegisters] | None = None,
+    sink: FakeSink | None = None,
 ) -> AsyncIterator[Rig]:
     """A started engine; leaving the block closes it without a safe stop.
 
@@ -124,13 +138,14 @@ async def running(
         registers: Plants that are there already.
         remote: The plants behind the remote endpoints, where there are any.
         meters: The further devices of the plants, by host.
+        sink: What an earlier engine has recorded.
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     clock = VirtualClock(loop, START + timedelta(microseconds=loop.monotonic_ns() // 1_000))
     local = registers or {PlantId(plant): FakeRegisters() for plant in plants or ("lib",)}
     behind = {Transport.LOCAL: local, Transport.REMOTE: remote or {}}
-    sink, ids = FakeSink(), count(1)
+    sink, ids = sink or FakeSink(), count(1)
 
     def link_of(of: PlantSpec, transport: Transport, device: Device) -> MemoryLink:
         is_main = device is of.endpoints[transport].main

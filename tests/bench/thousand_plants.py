@@ -31,6 +31,7 @@ from hil.domain.modbus_pdu import ReadRequest, Request
 from hil.domain.plant import Device, PlantId, PlantSpec, Source, Transport
 from hil.domain.registers import RegisterMap
 from hil.domain.schedule import Schedule, Series
+from hil.domain.session import NewestRow, Session
 from hil.domain.signals import Row
 from hil.domain.snapshot import SiteInfo
 from hil.emulation.fleet import EmulatedFleet
@@ -112,6 +113,12 @@ class _NoSink:
 
     async def append(self, batch: Mapping[PlantId, Sequence[Row]]) -> None:
         """Nothing is recorded."""
+
+    async def save_sessions(self, sessions: Mapping[str, Session]) -> None:
+        """Nothing is kept."""
+
+    async def newest(self, plant: PlantId) -> NewestRow | None:
+        return None
 
     def file_name(self, plant: PlantId, at: datetime) -> str:
         return f"{plant}.csv"
@@ -267,11 +274,13 @@ def _settings() -> EngineSettings:
         threshold_kw=1,
         threshold_kvar=1,
         flush_period_s=5,
+        compression=None,
         initial_soc_pu=0.5,
         soc_from_recording=False,
         resume=False,
         resume_max_age_s=300,
         version="bench",
+        config_hash="",
     )
 
 

@@ -27,11 +27,12 @@ from hil.engine.day_memory import DayMemory
 from hil.engine.emulator_desk import EmulatorDesk
 from hil.engine.fleet import Fleet, LinkOf
 from hil.engine.guests import LentLink
-from hil.engine.journal import Journal
+from hil.engine.journal import DURABLE_WITHIN_S, Journal
 from hil.engine.lateness import Lateness
 from hil.engine.ledger import Ledger, latencies
 from hil.engine.recorder import Recorder
 from hil.engine.schedules import Schedules, StoredOverride
+from hil.engine.sessions import SHUTDOWN, Sessions
 from hil.engine.settings import EngineSettings
 from hil.engine.site import Site
 from hil.engine.supervisor import Supervisor
@@ -39,8 +40,6 @@ from hil.ports import Clock, EmulatorControl, RowSink, StateStore, Versioned, Ve
 
 log = logging.getLogger(__name__)
 
-# How long an edit waits to be durable before it is answered all the same (an alarm says why).
-DURABLE_WITHIN_S = 1.0
 # How often the engine says that it is alive: a crash is dated to this.
 ALIVE_NS = 10 * NS_PER_S
 # Rounds of stops at a shutdown: a second one for what came in during the first.
@@ -98,13 +97,10 @@ class Engine:
             new_id=new_id,
             on_change=lambda: self._board.update(alarms=self._desk.listed()),
         )
+        self.sessions = Sessions(self._journal, clock, settings, new_uid=new_id)
+        failing = self._teller(AlarmKind.RECORDING_FAILING)
         self._recorder = Recorder(
-            sink,
-            clock,
-            flush_period_s=settings.flush_period_s,
-            row_period_s=settings.measurement_period_s,
-            new_uid=new_id,
-            on_failing=self._teller(AlarmKind.RECORDING_FAILING),
+            sink, self.sessions, clock, settings, specs, ledgers=self._ledgers, on_failing=failing
         )
         self._audit = Audit(self._journal, self._board, clock)
         self._bench = EmulatorDesk(
@@ -129,6 +125,7 @@ class Engine:
         crashed = alive is not None and not alive.clean
         self._desk.restore(self._journal.all("alarm/", Alarm).values())
         self._audit.restore()
+        self._recorder.restore()
         self._schedules = Schedules(self._specs, self._journal)
         self._site = self._restored_site(crashed=crashed)
         self._fleet = Fleet(
@@ -226,6 +223,7 @@ class Engine:
         Returns one sentence for each plant that could not be brought to a stop.
         """
         self._commander.closing = "the engine is shutting down"
+        self._recorder.note_ending_of_all(SHUTDOWN)
         loops = self._fleet.loops
         ended: dict[PlantId, Command] = {}
         for _ in range(SHUTDOWN_ROUNDS):
@@ -252,7 +250,7 @@ class Engine:
         """
         await self._supervisor.stop()
         for plant in self._specs:
-            self._recorder.close_session(plant)
+            self._recorder.close_session(plant, SHUTDOWN)
         await self._recorder.flush()
         await self._sink.close()
         self._journal.put("alive", Alive(at=self._clock.now(), clean=True))
