@@ -145,7 +145,8 @@ async def running(
     clock = VirtualClock(loop, START + timedelta(microseconds=loop.monotonic_ns() // 1_000))
     local = registers or {PlantId(plant): FakeRegisters() for plant in plants or ("lib",)}
     behind = {Transport.LOCAL: local, Transport.REMOTE: remote or {}}
-    sink, ids = sink or FakeSink(), count(1)
+    # An engine that is started later on the same store gives other ids.
+    sink, ids = sink or FakeSink(), count(1 + loop.monotonic_ns() // 1_000_000)
 
     def link_of(of: PlantSpec, transport: Transport, device: Device) -> MemoryLink:
         is_main = device is of.endpoints[transport].main
