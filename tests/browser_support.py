@@ -21,6 +21,7 @@ from hil.web.app import make_app
 from hil.web.server import Server
 from hil.web.settings import WebSettings
 from web_checkups import checkups_of
+from web_sessions import sessions_of
 from web_support import LIB, NOON, SETTINGS, FakeEngine
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class Served:
             app = make_app(
                 self.engine,
                 checkups=checkups_of(self.engine),
+                sessions=sessions_of(clock),
                 clock=clock,
                 settings=self._settings,
             )

@@ -40,6 +40,7 @@ from hil.domain.snapshot import (
 )
 from hil.ports import Versioned, VersionedOverride
 from hil.web.app import WebSettings, make_app
+from web_sessions import sessions_of
 
 NOON = datetime(2026, 1, 15, 12, 0, 0, tzinfo=UTC)
 LIB = PlantId("lib")
@@ -358,7 +359,14 @@ def app_of(engine: FakeEngine, settings: WebSettings = SETTINGS) -> FastAPI:
     """The application over this engine."""
     from web_checkups import checkups_of  # which is built on this module
 
-    return make_app(engine, checkups=checkups_of(engine), clock=FixedClock(), settings=settings)
+    clock = FixedClock()
+    return make_app(
+        engine,
+        checkups=checkups_of(engine),
+        sessions=sessions_of(clock),
+        clock=clock,
+        settings=settings,
+    )
 
 
 @asynccontextmanager

@@ -127,7 +127,10 @@ def openapi_schema() -> dict[str, Any]:
         )
         settings = WebSettings(title=config.site.name, zone=ZoneInfo(config.site.timezone))
         checkups = Checkups(engine, specs, clock, within_s=1)
-        return make_app(engine, checkups=checkups, clock=clock, settings=settings).openapi()
+        app = make_app(
+            engine, checkups=checkups, sessions=engine.sessions, clock=clock, settings=settings
+        )
+        return app.openapi()
 
 
 def alarm_list() -> str:

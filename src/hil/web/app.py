@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from hil.ports import CheckupApi, Clock, EngineApi
+from hil.ports import CheckupApi, Clock, EngineApi, SessionsApi
 from hil.web.alarm_routes import alarm_routes
 from hil.web.answer import json_response
 from hil.web.arguments import (
@@ -34,6 +34,7 @@ from hil.web.parameters import known_parameters
 from hil.web.problem import ProblemBody, add_problem_handlers
 from hil.web.read_routes import read_routes
 from hil.web.schedule_routes import schedule_routes
+from hil.web.session_routes import MarkerBody, SessionBody, session_routes
 from hil.web.settings import WebSettings
 from hil.web.stream import Feed
 from hil.web.switch_routes import switch_routes
@@ -49,10 +50,12 @@ whose `detail` says what to do."""
 _BODIES: tuple[type[Any], ...] = (
     AckBody,
     ManualBody,
+    MarkerBody,
     OverrideBody,
     PostingBody,
     RandomBody,
     ServiceBody,
+    SessionBody,
     SmokeBody,
     SourceBody,
     TransportBody,
@@ -60,7 +63,12 @@ _BODIES: tuple[type[Any], ...] = (
 
 
 def make_app(
-    engine: EngineApi, *, checkups: CheckupApi, clock: Clock, settings: WebSettings
+    engine: EngineApi,
+    *,
+    checkups: CheckupApi,
+    sessions: SessionsApi,
+    clock: Clock,
+    settings: WebSettings,
 ) -> FastAPI:
     """The application of one engine; `app.state.feed` must be ended before it is shut down."""
     app = _DocumentedApi(
@@ -87,6 +95,7 @@ def make_app(
         switch_routes(engine),
         fault_routes(engine),
         alarm_routes(engine),
+        session_routes(engine, sessions),
     ):
         app.include_router(routes, prefix="/api/v1", dependencies=[Depends(known_parameters)])
     _add_pages(app, Assets(title=settings.title))
