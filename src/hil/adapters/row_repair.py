@@ -4,6 +4,7 @@ import logging
 import os
 from codecs import BOM_UTF8
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from hil.domain.recording_file import TIMESTAMP
@@ -38,7 +39,7 @@ def mend(path: Path) -> None:
         if NUL in header or not header.removeprefix(BOM_UTF8).startswith(TIMESTAMP.encode()):
             return  # no recording, as far as can be seen
         commas = header.count(b",")
-        start = _damaged_from(fd, size, commas=commas)
+        start = _damaged_from(fd, size, head=len(header) + 1, commas=commas)
         if start < size:
             _replace_with_whole_rows(fd, path, start, size, commas=commas)
     finally:
@@ -86,14 +87,17 @@ def _mend_end(fd: int, path: Path) -> None:
     )
 
 
-def _damaged_from(fd: int, size: int, *, commas: int) -> int:
-    """Where the last piece begins in which every line but whole rows is; `size`: nowhere.
+def _damaged_from(fd: int, size: int, *, head: int, commas: int) -> int:
+    """Where the damaged end begins; `size`: it is not damaged.
 
     Pieces are looked at from the end until one has only whole rows.
+
+    Args:
+        head: Where the rows begin.
     """
     damaged, end = size, size
-    while end > 0:
-        start = _start_of_line(fd, max(end - CHUNK_BYTES, 0))
+    while end > head:
+        start = max(head, _end_of_last_line(fd, max(end - CHUNK_BYTES, 0)))
         lines = os.pread(fd, end - start, start).splitlines(keepends=True)
         if all(_is_whole(line, commas) for line in lines):
             break
@@ -101,13 +105,14 @@ def _damaged_from(fd: int, size: int, *, commas: int) -> int:
     return damaged
 
 
-def _start_of_line(fd: int, offset: int) -> int:
-    """The start of the line that this offset is in."""
-    return 0 if offset == 0 else _end_of_last_line(fd, offset)
-
-
 def _is_whole(line: bytes, commas: int) -> bool:
-    return NUL not in line and line.count(b",") == commas
+    """Whether it is a row: a time with an offset, and as many cells as the header has."""
+    if NUL in line or line.count(b",") != commas:
+        return False
+    try:
+        return datetime.fromisoformat(line.partition(b",")[0].decode()).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _replace_with_whole_rows(fd: int, path: Path, start: int, size: int, *, commas: int) -> None:
