@@ -175,7 +175,7 @@ async def _engine(plants: list[PlantSpec]) -> dict[str, float]:
         spec.id: PERIOD_NS * k // PLANTS // 1_000_000 * 1_000_000 for k, spec in enumerate(plants)
     }
     engine = Engine(
-        _settings(),
+        settings(),
         plants,
         lambda spec, _, device: _TimedLink(device, phases[spec.id], delays_ns),
         _NoSink(),
@@ -258,7 +258,7 @@ def _figures(delays_ns: list[int], cores: float) -> dict[str, float]:
     }
 
 
-def _settings() -> EngineSettings:
+def settings() -> EngineSettings:
     return EngineSettings(
         site=SiteInfo(name="bench", timezone="UTC"),
         source=Source.MANUAL,

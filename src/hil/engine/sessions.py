@@ -58,6 +58,8 @@ class Sessions:
         self._unsaved: dict[str, None] = {}
         # Sessions with rows that may not be on disk.
         self._unsettled: set[str] = set()
+        # How the open ones stood at the last flush.
+        self._open_rows: dict[str, OpenRows] = {}
 
     def restore(self) -> list[tuple[Session, OpenRows | None]]:
         """Read what an earlier run left; those that it did not close, the oldest first."""
@@ -105,8 +107,9 @@ class Sessions:
 
     def end(self, uid: str, ending: Ending, rows: OpenRows, latency: LatencyState) -> None:
         """End a session whose last rows are not on disk yet."""
-        session = replace(_with_rows(self._documents[uid], rows), latency_ms=latency)
-        session = replace(ended(session, ending), end=self._clock.now())
+        self._open_rows.pop(uid, None)
+        session = _with_rows(ended(self._documents[uid], ending), rows)
+        session = replace(session, end=self._clock.now(), latency_ms=latency)
         self._put(session)
         log.info(
             "plant=%s session=%s %s: %s rows=%d kept=%d",
@@ -135,9 +138,9 @@ class Sessions:
         self._journal.remove(f"open-rows/{uid}")
 
     def keep_rows(self, uid: str, rows: OpenRows) -> None:
-        """Keep over a restart how an open session stands; its document shows it as well."""
+        """Keep over a restart how an open session stands."""
         self._journal.put(f"open-rows/{uid}", rows)
-        self._documents[uid] = _with_rows(self._documents[uid], rows)
+        self._open_rows[uid] = rows
 
     def add_lost(self, uid: str, lost: int) -> None:
         """Count rows of an ended session that were given up before they could be written."""
@@ -163,14 +166,18 @@ class Sessions:
             if len(found) == limit:
                 break
             if plant is None or session.plant == plant:
-                found.append(session)
+                found.append(self._as_it_stands(session))
         return tuple(found)
 
     def session(self, uid: str) -> Session:
         session = self._documents.get(uid)
         if session is None:
             raise NotFound(f"there is no session {uid!r}")
-        return session
+        return self._as_it_stands(session)
+
+    def _as_it_stands(self, session: Session) -> Session:
+        rows = self._open_rows.get(session.uid)
+        return session if rows is None else _with_rows(session, rows)
 
     async def edit(self, uid: str, *, name: str, note: str | None, by: str) -> Session:
         edited = self._put(replace(self.session(uid), name=name, note=note))
