@@ -176,3 +176,38 @@ def test_wrong_arguments_are_named(
     assert result.exit_code == code, result.output
     assert said in result.stderr
     assert not list(tmp_path.glob("simulation-*"))
+
+
+def test_compressed_day_is_the_dense_one_within_its_tolerances(tmp_path: Path) -> None:
+    midnight = datetime(2026, 5, 3, 22, tzinfo=UTC)
+    plan = Schedule(
+        p=Series(tuple(midnight + timedelta(hours=k) for k in range(4)), (100.0, -50.0, 33.3, None))
+    )
+    summaries = [
+        rehearsal(
+            config,
+            {LIB: plan},
+            day=date(2026, 5, 4),
+            days=1,
+            seed=0,
+            out=tmp_path / name,
+            progress=lambda _: None,
+        )
+        for name, config in (("dense", dense(coarse())), ("compressed", coarse()))
+    ]
+
+    assert summaries[0] == summaries[1]
+    name = "20260504_lib.csv"
+    every = rows_of(tmp_path / "dense" / "data" / name)
+    kept = rows_of(tmp_path / "compressed" / "data" / name)
+    assert len(kept) < len(every) / 3
+    tolerances = coarse().recording.compression.tolerances.model_dump()
+    left = iter([*kept, None])
+    held, following = kept[0], next(left)
+    for row in every:
+        if following is not None and row["timestamp"] == following["timestamp"]:
+            assert row == following
+            held, following = following, next(left)
+        for signal, tolerance in tolerances.items():
+            assert abs(float(held[signal]) - float(row[signal])) <= tolerance + 1e-9
+    assert following is None
