@@ -11,6 +11,7 @@ from typing import TypeVar, TypeVarTuple
 from zoneinfo import ZoneInfo
 
 from hil.adapters.plant_files import PlantFiles
+from hil.adapters.recordings_folder import RecordingsFolder
 from hil.adapters.session_files import SESSIONS, write_sessions
 from hil.domain.plant import PlantId
 from hil.domain.recording_file import file_name
@@ -71,8 +72,9 @@ class CsvRecordings:
         self._zone = zone
         plants = list(columns_extra or {})
         threads = 1 if len(plants) <= PLANTS_OF_ONE_THREAD_MAX else THREADS
+        folder = RecordingsFolder(directory)
         self._writers = [
-            _Writer(PlantFiles(directory, zone=zone, columns_extra=columns_extra or {}), number)
+            _Writer(PlantFiles(folder, zone=zone, columns_extra=columns_extra or {}), number)
             for number in range(threads)
         ]
         self._writer_of = {

@@ -8,10 +8,11 @@ from itertools import groupby
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from hil.adapters.recordings_folder import RecordingsFolder
 from hil.adapters.row_file import RowFile, lines_backwards
 from hil.adapters.row_repair import mend
 from hil.domain.plant import PlantId
-from hil.domain.recording_file import SOC, TIMESTAMP, file_name, number_text, parse_name
+from hil.domain.recording_file import SOC, TIMESTAMP, file_name, number_text
 from hil.domain.session import NewestRow
 from hil.domain.signals import COLUMNS, Row
 from hil.domain.site_day import LocalText
@@ -48,25 +49,22 @@ class PlantFiles:
     """Appends the rows of its plants to the file of each row's site day; used by one thread.
 
     Args:
-        directory: Made when it is missing.
+        folder: Made when it is missing.
         columns_extra: The names of further signals of a plant, after those that all plants have.
     """
 
     def __init__(
         self,
-        directory: Path,
+        folder: RecordingsFolder,
         *,
         zone: ZoneInfo,
         columns_extra: Mapping[PlantId, tuple[str, ...]],
     ) -> None:
-        self._directory = directory
+        self._folder = folder
         self._columns_extra = columns_extra
         self._text = LocalText(zone)
         self._files: dict[PlantId, RowFile] = {}
         self._newest: dict[PlantId, _Newest] = {}
-        # The folder's files by suffix, the newest first, and the folder's time they are of.
-        self._listing: dict[str, list[Path]] = {}
-        self._listed_ns: int | None = None
 
     def append(self, batch: Mapping[PlantId, Sequence[Row]]) -> dict[PlantId, OSError]:
         """Make the rows durable; the plants whose rows are not, with what was in the way."""
@@ -87,7 +85,7 @@ class PlantFiles:
 
     def newest_soc_pu(self, plant: PlantId) -> float | None:
         """The last recorded state of charge; None when there is none."""
-        for path in self._paths(plant):
+        for path in self._folder.newest_first(plant):
             soc_pu = _last_soc_pu(path)
             if soc_pu is not None:
                 return soc_pu
@@ -121,9 +119,9 @@ class PlantFiles:
                 return file
             del self._files[plant]
             file.close()
-        self._directory.mkdir(parents=True, exist_ok=True)
-        self._listed_ns = None
-        path = self._directory / name
+        self._folder.directory.mkdir(parents=True, exist_ok=True)
+        self._folder.has_changed()
+        path = self._folder.directory / name
         file = self._files[plant] = RowFile(path, self._columns(plant), required=REQUIRED)
         missing = [column for column in self._columns(plant) if column not in file.columns]
         if missing:
@@ -166,7 +164,7 @@ class PlantFiles:
 
     def _newest_written(self, plant: PlantId) -> _Newest:
         """What an earlier run has left: the time of the last row of the newest file."""
-        for path in self._paths(plant):
+        for path in self._folder.newest_first(plant):
             mend(path)
             for line in lines_backwards(path):
                 stamp, _, cells = line.decode("utf-8", errors="replace").partition(",")
@@ -176,26 +174,6 @@ class PlantFiles:
                     continue  # the header, or what is no row
                 return _Newest(at if cells.strip(",\r\n") else None, at)
         return _Newest()
-
-    def _paths(self, plant: PlantId) -> list[Path]:
-        """The plant's files, the newest first; the folder is listed when it has changed."""
-        try:
-            changed_ns = self._directory.stat().st_mtime_ns
-            if changed_ns != self._listed_ns:
-                self._listing = _by_suffix(self._directory)
-                self._listed_ns = changed_ns
-        except FileNotFoundError:
-            return []
-        return self._listing.get(plant, [])
-
-
-def _by_suffix(directory: Path) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for path in sorted(directory.iterdir(), reverse=True):
-        name = parse_name(path.name)
-        if name is not None:
-            found.setdefault(name.suffix, []).append(path)
-    return found
 
 
 def _last_soc_pu(path: Path) -> float | None:
