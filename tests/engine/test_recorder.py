@@ -6,11 +6,11 @@ from datetime import timedelta
 from itertools import count
 
 from hil.domain.plant import PlantId, Source, Transport
-from hil.domain.session import Beginning, Ending, ExitStatus
+from hil.domain.session import Beginning, Ending, ExitStatus, NewestRow
 from hil.domain.signals import Row
 from hil.engine.journal import Journal
 from hil.engine.ledger import Ledger
-from hil.engine.recorder import ROWS_WAITING_MAX, Recorder
+from hil.engine.recorder import ROWS_WAITING_MAX, Recorder, continuing
 from hil.engine.sessions import SESSIONS_MAX, Sessions
 from hil.engine.settings import Compression, EngineSettings
 from hil.ports import RowsNotDurable
@@ -36,6 +36,11 @@ class PartlyFailing(FakeSink):
         if failed := self.blocked & batch.keys():
             raise RowsNotDurable("is a directory", frozenset(failed))
 
+    async def newest(self, plant: PlantId) -> NewestRow | None:
+        if plant in self.blocked:
+            raise OSError("is a directory")
+        return await super().newest(plant)
+
 
 class Parts:
     """A recorder on a sink and a store of its own, and what it says of failing."""
@@ -45,7 +50,7 @@ class Parts:
         self.sink, self.store = PartlyFailing(), MemoryStore()
         self.journal = Journal(self.store, clock)
         self.sessions = Sessions(
-            self.journal, clock, settings, new_uid=lambda: f"{settings.config_hash}-{next(uids)}"
+            self.journal, clock, settings, new_uid=lambda: f"{id(self)}-{next(uids)}"
         )
         self.said: list[str | None] = []
         self.recorder = Recorder(
@@ -170,6 +175,40 @@ async def test_several_sessions_left_open_are_closed_in_order() -> None:
     assert (first.exit_status, second.exit_status) == (ExitStatus.DONE, ExitStatus.CRASHED)
     assert None not in (first.end, second.end)
     assert new.sink.rows[LIB][-2:] == [row(2), Row(START + timedelta(seconds=6), None)]
+
+
+async def test_session_that_cannot_be_closed_yet_keeps_back_its_plant_alone() -> None:
+    old = Parts(COMPRESSED)
+    for plant in (LIB, VRFB):
+        old.begin(plant)
+        for k in range(3):
+            old.recorder.add(plant, row(k))
+    await old.recorder.flush()
+    await old.journal.flush(1)
+
+    new = Parts(COMPRESSED)
+    new.store.documents.update(old.store.documents)
+    new.sink.rows = old.sink.rows
+    await new.journal.load()
+    new.recorder.restore()
+    new.sink.blocked = frozenset({LIB})
+    for plant in (LIB, VRFB):
+        beginning = continuing(new.sessions.listed(plant, 1)[0])
+        new.recorder.open_session(plant, replace(beginning, name=f"{plant} again"))
+        new.recorder.add(plant, row(10))
+    await new.recorder.flush()
+    assert len(new.sink.rows[VRFB]) == 6
+    assert len(new.sink.rows[LIB]) == 2
+    new.sink.blocked = frozenset()
+    await new.recorder.flush()
+
+    assert new.sink.rows[LIB] == new.sink.rows[VRFB]
+    assert [(each.at - START).total_seconds() for each in new.sink.rows[LIB]] == [
+        *(-2, 0),
+        *(4, 6),  # of the earlier run: the row held back, the boundary
+        *(18, 20),
+    ]
+    assert new.said == ["is a directory", None]
 
 
 async def test_oldest_sessions_leave_the_database() -> None:

@@ -242,11 +242,9 @@ class Recorder:
     async def flush(self) -> None:
         """Make durable what waits; what cannot be written is kept and tried at the next flush."""
         async with self._lock:
-            error: OSError | None = None
+            error = await self._close_left()
             try:
-                if self._left:
-                    await self._close_left()
-                error = await self._append_all()
+                error = await self._append_all() or error
                 if documents := self._sessions.unsaved():
                     await self._sink.save_sessions(documents)
                     self._sessions.saved(documents)
@@ -256,7 +254,10 @@ class Recorder:
 
     async def _append_all(self) -> OSError | None:
         """Append what waits; the first error, which keeps back the rows of its plants only."""
+        # What comes after a session that is not closed yet waits for that.
+        not_yet = {session.plant for session, _ in self._left}
         plants = list(dict.fromkeys([*self._waiting, *self._open, *self._ending]))
+        plants = [plant for plant in plants if plant not in not_yet]
         error: OSError | None = None
         for first in range(0, len(plants), PLANTS_AT_A_TIME):
             error = await self._append(plants[first : first + PLANTS_AT_A_TIME]) or error
@@ -321,10 +322,18 @@ class Recorder:
             self._on_failing(None)
             self._is_failing, self._lost_rows = False, 0
 
-    async def _close_left(self) -> None:
-        """Put what closes the sessions of an earlier run before everything that waits."""
+    async def _close_left(self) -> OSError | None:
+        """Put what closes the sessions of an earlier run before everything that waits.
+
+        Returns the first error; the sessions of its plant are tried again.
+        """
+        error: OSError | None = None
         for plant in dict.fromkeys(session.plant for session, _ in self._left):
-            newest = await self._sink.newest(plant)
+            try:
+                newest = await self._sink.newest(plant)
+            except OSError as caught:
+                error = error or caught
+                continue
             waiting = self._waiting.setdefault(plant, deque())
             before = next((w.row.at for w in waiting if w.row.values is not None), None)
             closing: list[_Waiting] = []
@@ -339,6 +348,7 @@ class Recorder:
                     newest = NewestRow(added[-1].at, is_boundary=added[-1].values is None)
             waiting.extendleft(reversed(closing))
             self._left = [each for each in self._left if each[0].plant != plant]
+        return error
 
     def _as_recorded(self, session: Session, held: Row | None) -> Row | None:
         """The row held back by an earlier run, with the extra signals that there are now."""
