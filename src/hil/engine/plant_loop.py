@@ -357,7 +357,7 @@ class PlantLoop:
         control = Control(
             engaged=self._engaged,
             dispatching=self._gate_open or self._open_when_running,
-            recording=self._parts.record.session is not None,
+            recording=self._parts.record.is_recording,
             stop_pending=self._stop_pending,
         )
         if control != self._control:

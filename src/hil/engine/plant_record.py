@@ -49,13 +49,18 @@ class PlantRecord:
         self._say_site = say_site
 
     @property
+    def is_recording(self) -> bool:
+        """Whether a session is under way."""
+        return self._recorder.is_open(self._plant)
+
+    @property
     def session(self) -> SessionInfo | None:
         """The recording session under way."""
         return self._recorder.session(self._plant)
 
     def begin(self, by: str) -> None:
         """Begin a session, unless one is under way."""
-        if self.session is None:
+        if not self.is_recording:
             self._recorder.open_session(self._plant, self._beginning(by))
 
     def resume(self) -> None:
@@ -84,7 +89,7 @@ class PlantRecord:
         """Keep the row of a step, in memory and, in a session, on disk."""
         row = Row(at, values)
         self._memory.add(self._plant, row)
-        if self.session is not None:
+        if self.is_recording:
             self._recorder.add(self._plant, row)
 
     def note_lateness(self, step: Step, dispatch_ns: int) -> None:
@@ -112,7 +117,7 @@ class PlantRecord:
         cadence.anchor()
         self._say_site(AlarmKind.CLOCK_STEPPED, None)
         self._memory.drop_from(self._plant, self._clock.now())
-        if self.session is not None:
+        if self.is_recording:
             reason = f"the wall clock was stepped by {jump_ns / NS_PER_S:.3f} s"
             ending = Ending(status=ExitStatus.DONE, reason=reason, by="engine")
             self._recorder.divide_session(self._plant, ending)

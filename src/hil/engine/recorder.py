@@ -150,6 +150,10 @@ class Recorder:
         now_ns = self._clock.monotonic_ns()
         self._open[plant] = _Open(session.uid, self._compression, since_ns=now_ns)
 
+    def is_open(self, plant: PlantId) -> bool:
+        """Whether a session is under way."""
+        return plant in self._open
+
     def session(self, plant: PlantId) -> SessionInfo | None:
         """The session under way."""
         if plant not in self._open:
