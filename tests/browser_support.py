@@ -22,6 +22,7 @@ from hil.web.server import Server
 from hil.web.settings import WebSettings
 from web_checkups import checkups_of
 from web_logs import FakeLogs
+from web_sessions import sessions_of
 from web_support import LIB, NOON, SETTINGS, FakeEngine
 
 T = TypeVar("T")
@@ -66,6 +67,7 @@ class Served:
                 self.engine,
                 checkups=checkups_of(self.engine),
                 logs=FakeLogs(),
+                sessions=sessions_of(clock),
                 clock=clock,
                 settings=self._settings,
             )

@@ -11,6 +11,7 @@ from fake_source import FakeSource, market_access
 from hil.domain.commands import Command, CommandKind
 from hil.domain.plant import Device, PlantId, PlantSpec, Source, Transport
 from hil.domain.schedule import Schedule, Series
+from hil.domain.session import NewestRow, Session
 from hil.domain.signals import Row
 from hil.domain.snapshot import PlantState, SiteInfo
 from hil.engine.engine import Engine
@@ -38,12 +39,14 @@ SETTINGS = EngineSettings(
     threshold_kw=1,
     threshold_kvar=1,
     flush_period_s=5,
+    compression=None,  # most tests look at every row
     initial_soc_pu=0.5,
     soc_from_recording=True,
     stale_after_s=900,
     resume=False,
     resume_max_age_s=300,
     version="test",
+    config_hash="0123456789abcdef",
 )
 LIB = PlantId("lib")
 
@@ -53,6 +56,7 @@ class FakeSink:
 
     def __init__(self) -> None:
         self.rows: dict[PlantId, list[Row]] = {}
+        self.sessions: dict[str, Session] = {}
         self.failing = False
         self.closed = False
 
@@ -61,6 +65,15 @@ class FakeSink:
             raise OSError("no space left on device")
         for plant, rows in batch.items():
             self.rows.setdefault(plant, []).extend(rows)
+
+    async def save_sessions(self, sessions: Mapping[str, Session]) -> None:
+        if self.failing:
+            raise OSError("no space left on device")
+        self.sessions |= sessions
+
+    async def newest(self, plant: PlantId) -> NewestRow | None:
+        row = self.rows[plant][-1] if self.rows.get(plant) else None
+        return None if row is None else NewestRow(row.at, is_boundary=row.values is None)
 
     def file_name(self, plant: PlantId, at: datetime) -> str:
         return f"{at:%Y%m%d}_{plant}.csv"
@@ -124,6 +137,7 @@ async def running(
     source: FakeSource | None = None,
     market: MarketAccess | None = None,
     clock: VirtualClock | None = None,
+    sink: FakeSink | None = None,
 ) -> AsyncIterator[Rig]:
     """A started engine; leaving the block closes it without a safe stop.
 
@@ -136,6 +150,7 @@ async def running(
         link_of: Makes other links than those to these plants.
         source: A market that answers by script, or `market`: any; None: there is none.
         clock: None: one that starts at `START`.
+        sink: What an earlier engine has recorded.
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
@@ -144,7 +159,8 @@ async def running(
     )
     local = registers or {PlantId(plant): FakeRegisters() for plant in plants or ("lib",)}
     behind = {Transport.LOCAL: local, Transport.REMOTE: remote or {}}
-    sink, ids = FakeSink(), count(1)
+    # An engine that is started later on the same store gives other ids.
+    sink, ids = sink or FakeSink(), count(1 + loop.monotonic_ns() // 1_000_000)
 
     def to_memory(of: PlantSpec, transport: Transport, device: Device) -> MemoryLink:
         is_main = device is of.endpoints[transport].main

@@ -42,6 +42,7 @@ from hil.domain.snapshot import (
 from hil.ports import LogApi, Versioned, VersionedOverride
 from hil.web.app import WebSettings, make_app
 from web_logs import FakeLogs
+from web_sessions import sessions_of
 
 NOON = datetime(2026, 1, 15, 12, 0, 0, tzinfo=UTC)
 LIB = PlantId("lib")
@@ -376,11 +377,13 @@ def app_of(
     """The application over this engine."""
     from web_checkups import checkups_of  # which is built on this module
 
+    clock = FixedClock()
     return make_app(
         engine,
         checkups=checkups_of(engine),
         logs=logs or FakeLogs(),
-        clock=FixedClock(),
+        sessions=sessions_of(clock),
+        clock=clock,
         settings=settings,
     )
 

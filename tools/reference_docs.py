@@ -132,9 +132,15 @@ def openapi_schema() -> dict[str, Any]:
         settings = WebSettings(title=config.site.name, zone=ZoneInfo(config.site.timezone))
         checkups = Checkups(engine, specs, clock, within_s=1)
         logs = LogFiles(LogFolder(Path(folder)), zone=settings.zone, clock=clock)
-        return make_app(
-            engine, checkups=checkups, logs=logs, clock=clock, settings=settings
-        ).openapi()
+        app = make_app(
+            engine,
+            checkups=checkups,
+            logs=logs,
+            sessions=engine.sessions,
+            clock=clock,
+            settings=settings,
+        )
+        return app.openapi()
 
 
 def alarm_list() -> str:

@@ -14,6 +14,7 @@ from hil.domain.market import Sample, Setpoints
 from hil.domain.modbus_pdu import Request, Response
 from hil.domain.plant import Device, PlantId
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
+from hil.domain.session import NewestRow, Session
 from hil.domain.signals import Row
 from hil.domain.smoke_report import Reading, SmokeReport
 from hil.domain.snapshot import Alarm, LinkStatus, ScheduleApiState, Snapshot
@@ -97,11 +98,30 @@ class DeviceLocks(Protocol):
         ...
 
 
+class RowsNotDurable(OSError):
+    """The rows of these plants are not durable yet; those of all others are."""
+
+    def __init__(self, text: str, plants: frozenset[PlantId]) -> None:
+        super().__init__(text)
+        self.plants = plants
+
+
 class RowSink(Protocol):
-    """Where recorded rows go; one owner, the recorder."""
+    """Where recorded rows and the documents of sessions go; one owner, the recorder."""
 
     async def append(self, batch: Mapping[PlantId, Sequence[Row]]) -> None:
-        """Make the rows durable, in order; raises OSError and then has written whole rows only."""
+        """Make the rows durable, in order; raises OSError and then has written whole rows only.
+
+        Of the plants that `RowsNotDurable` does not name, all is written.
+        """
+        ...
+
+    async def save_sessions(self, sessions: Mapping[str, Session]) -> None:
+        """Replace the documents, by uid, each of them whole; raises OSError."""
+        ...
+
+    async def newest(self, plant: PlantId) -> NewestRow | None:
+        """The last row of the plant on disk; None when there is none. Raises OSError."""
         ...
 
     def file_name(self, plant: PlantId, at: datetime) -> str:
@@ -372,6 +392,26 @@ class EngineApi(Protocol):
         self, plant: PlantId, start: datetime, end: datetime, *, points: int
     ) -> Buckets:
         """Recorded signals of `[start, end)` in at most `points` buckets."""
+        ...
+
+
+class SessionsApi(Protocol):
+    """The documents of recording sessions; an unknown uid raises `NotFound`."""
+
+    def listed(self, plant: PlantId | None, limit: int) -> tuple[Session, ...]:
+        """The newest sessions, newest first; of all plants with None."""
+        ...
+
+    def session(self, uid: str) -> Session:
+        """One document, its counts as of the last flush."""
+        ...
+
+    async def edit(self, uid: str, *, name: str, note: str | None, by: str) -> Session:
+        """Replace name and note; returns when that is durable, or after a second."""
+        ...
+
+    async def mark(self, uid: str, text: str, *, by: str) -> Session:
+        """Add a marker at this moment, as `edit`; raises `Impossible` after the end."""
         ...
 
 

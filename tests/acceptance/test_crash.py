@@ -1,5 +1,6 @@
 """The engine is killed at any instant: what it promised is there, its plants are brought down."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -50,16 +51,44 @@ def load_constant(client: httpx.Client, p_kw: float) -> None:
     assert client.put("/plants/lib/schedules/manual", json=body).status_code == 200
 
 
-def check_files(folder: Path) -> datetime:
-    """Every recorded row is whole, on the grid and in order; returns the time of the last."""
-    rows = [row for path in sorted(folder.glob("*_lib.csv")) for row in rows_of(path)]
-    assert all(None not in row and None not in row.values() for row in rows), "a row is not whole"
-    times = [datetime.fromisoformat(row["timestamp"]) for row in rows if row["soc_pu"]]
-    assert times == sorted(set(times))
-    assert all(time.microsecond % 200_000 == 0 for time in times)
+def check_database(folder: Path) -> None:
     with closing(sqlite3.connect(f"file:{folder / 'hil.sqlite'}?mode=ro", uri=True)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    return times[-1]
+
+
+def recorded(folder: Path, plant: str) -> list[tuple[datetime, bool]]:
+    """Time of every row and whether it has values, each row whole, on the grid and in order."""
+    rows = [row for path in sorted(folder.glob(f"*_{plant}.csv")) for row in rows_of(path)]
+    assert all(None not in row and None not in row.values() for row in rows), "a row is not whole"
+    times = [datetime.fromisoformat(row["timestamp"]) for row in rows]
+    assert all(time.microsecond % 200_000 == 0 for time in times)
+    with_values = [t for t, row in zip(times, rows, strict=True) if row["soc_pu"]]
+    assert times == sorted(times)
+    assert with_values == sorted(set(with_values))
+    return [(time, bool(row["soc_pu"])) for time, row in zip(times, rows, strict=True)]
+
+
+def closed_after_a_kill(bench: Bench, client: httpx.Client, plant: str, newest: datetime) -> None:
+    """The session that the kill cut is closed: held row, boundary, document."""
+
+    def newest_session() -> dict[str, Any]:
+        session: dict[str, Any] = client.get("/sessions", params={"plant": plant}).json()[0]
+        return session
+
+    until(lambda: newest_session()["end"], "the end of the session")
+    session = newest_session()
+    folder = bench.folder / "data"
+    # A document has its end just before its last rows are on disk.
+    until(lambda: not recorded(folder, plant)[-1][1], "the boundary")
+    *_, (last, has_values), (boundary, _) = recorded(folder, plant)
+    assert has_values
+    assert boundary - last == timedelta(seconds=0.2)
+    assert last >= newest - timedelta(seconds=FLUSH_S + 0.6)
+    assert session["exit_status"] == "crashed"
+    assert datetime.fromisoformat(session["last"]) == last
+    file = folder / "sessions" / f"{session['uid']}.json"
+    until(lambda: json.loads(file.read_text())["end"] == session["end"], "the document's file")
+    assert json.loads(file.read_text())["exit_status"] == "crashed"
 
 
 def test_killed_engine_loses_a_flush_at_most_and_zeroes_first(bench: Bench) -> None:
@@ -71,7 +100,8 @@ def test_killed_engine_loses_a_flush_at_most_and_zeroes_first(bench: Bench) -> N
                 until(lambda: lib(client)["phase"] != "unknown", "a plant that is known")
                 carry_out(client, "/plants/lib/stop")
                 load_constant(client, 120.0)
-                assert carry_out(client, "/plants/lib/record")["status"] == "done"
+                for plant in ("lib", "vrfb"):
+                    assert carry_out(client, f"/plants/{plant}/record")["status"] == "done"
                 assert carry_out(client, "/plants/lib/start")["status"] == "done"
                 until(lambda: register(bench, P_SETPOINT) == 1200, "the setpoint on the wire")
                 draw_s = draw.uniform(0.2, 1.5)
@@ -87,13 +117,14 @@ def test_killed_engine_loses_a_flush_at_most_and_zeroes_first(bench: Bench) -> N
                 engine.send_signal(signal.SIGKILL)
                 engine.wait()
             assert register(bench, P_SETPOINT) == 1200  # nobody told the plant to stop
-            recorded = check_files(bench.folder / "data")
-            assert recorded >= newest - timedelta(seconds=FLUSH_S + 0.6)
+            check_database(bench.folder / "data")
             with bench.runs("engine") as engine:
                 until(lambda: register(bench, P_SETPOINT) == 0, "zero at the first exchange")
                 until(lambda: client.get("/state").status_code == 200, "the API")
                 until(lambda: lib(client)["phase"] == "running", "the plant taken over")
                 assert not lib(client)["dispatching"]
+                for plant in ("lib", "vrfb"):
+                    closed_after_a_kill(bench, client, plant, newest)
                 assert ("lib", "restarted") in alarms(client)
                 points = client.get("/plants/lib/schedules/manual").json()["points"]
                 assert points[0]["p_kw"] == 120.0

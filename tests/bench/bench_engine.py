@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from hil.domain.plant import PlantId, Source, Transport
+from hil.domain.session import NewestRow, Session
 from hil.domain.signals import Row
 from hil.domain.snapshot import SiteInfo
 from hil.engine.settings import EngineSettings
@@ -14,6 +15,12 @@ class NoSink:
 
     async def append(self, batch: Mapping[PlantId, Sequence[Row]]) -> None:
         """Nothing is recorded."""
+
+    async def save_sessions(self, sessions: Mapping[str, Session]) -> None:
+        """Nothing is kept."""
+
+    async def newest(self, plant: PlantId) -> NewestRow | None:
+        return None
 
     def file_name(self, plant: PlantId, at: datetime) -> str:
         return f"{plant}.csv"
@@ -41,9 +48,11 @@ def bench_settings(*, period_s: float) -> EngineSettings:
         threshold_kw=1,
         threshold_kvar=1,
         flush_period_s=5,
+        compression=None,
         initial_soc_pu=0.5,
         soc_from_recording=False,
         resume=False,
         resume_max_age_s=300,
         version="bench",
+        config_hash="",
     )

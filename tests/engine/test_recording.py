@@ -140,6 +140,7 @@ async def test_late_step_is_a_site_alarm_until_one_is_on_time() -> None:
             rig.engine._recorder,
             rig.engine._memory,
             lateness,
+            lambda: rig.engine._site.selectors,
             lambda kind, detail: said.append(detail),
         )
         now_ns = rig.clock.monotonic_ns()

@@ -31,6 +31,13 @@ def coarse() -> Config:
     return config.model_copy(update={"timing": timing})
 
 
+def dense(config: Config) -> Config:
+    """The same with every row recorded."""
+    compression = config.recording.compression.model_copy(update={"enabled": False})
+    recording = config.recording.model_copy(update={"compression": compression})
+    return config.model_copy(update={"recording": recording})
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -49,7 +56,8 @@ def digest(folder: Path) -> str:
     [(date(2026, 3, 29), 23), (date(2026, 5, 4), 24), (date(2026, 10, 25), 25)],
 )
 def test_day_of_any_length_is_recorded_whole(tmp_path: Path, day: date, hours: int) -> None:
-    rehearsal(coarse(), {}, day=day, days=1, seed=0, out=tmp_path, progress=lambda _: None)
+    config = dense(coarse())
+    rehearsal(config, {}, day=day, days=1, seed=0, out=tmp_path, progress=lambda _: None)
 
     rows = rows_of(tmp_path / "data" / f"{day:%Y%m%d}_lib.csv")
     times = [datetime.fromisoformat(row["timestamp"]).astimezone(UTC) for row in rows]
@@ -67,7 +75,7 @@ def test_schedule_moves_power_and_energy(tmp_path: Path) -> None:
     shares: list[float] = []
 
     summary = rehearsal(
-        coarse(),
+        dense(coarse()),
         {LIB: plan},
         day=date(2026, 5, 4),
         days=1,
@@ -135,7 +143,7 @@ def test_command_writes_recordings_and_a_summary(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     summary = tmp_path / "out" / "summary.json"
     assert result.stdout == summary.read_text()
-    assert sorted(path.name for path in (tmp_path / "out" / "data").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "out" / "data").glob("*.csv")) == [
         f"{day}_{plant}.csv"
         for day in ("20260503", "20260504", "20260505")
         for plant in ("lib", "vrfb")
@@ -200,3 +208,38 @@ def test_schedule_of_other_days_is_warned_of_and_hours_are_the_days_own(
     assert "warning: other.csv: no row lies in the simulated days" in result.stderr
     assert what in result.stderr
     assert "23 h in " in result.stdout
+
+
+def test_compressed_day_is_the_dense_one_within_its_tolerances(tmp_path: Path) -> None:
+    midnight = datetime(2026, 5, 3, 22, tzinfo=UTC)
+    plan = Schedule(
+        p=Series(tuple(midnight + timedelta(hours=k) for k in range(4)), (100.0, -50.0, 33.3, None))
+    )
+    summaries = [
+        rehearsal(
+            config,
+            {LIB: plan},
+            day=date(2026, 5, 4),
+            days=1,
+            seed=0,
+            out=tmp_path / name,
+            progress=lambda _: None,
+        )
+        for name, config in (("dense", dense(coarse())), ("compressed", coarse()))
+    ]
+
+    assert summaries[0] == summaries[1]
+    name = "20260504_lib.csv"
+    every = rows_of(tmp_path / "dense" / "data" / name)
+    kept = rows_of(tmp_path / "compressed" / "data" / name)
+    assert len(kept) < len(every) / 3
+    tolerances = coarse().recording.compression.tolerances.model_dump()
+    left = iter([*kept, None])
+    held, following = kept[0], next(left)
+    for row in every:
+        if following is not None and row["timestamp"] == following["timestamp"]:
+            assert row == following
+            held, following = following, next(left)
+        for signal, tolerance in tolerances.items():
+            assert abs(float(held[signal]) - float(row[signal])) <= tolerance + 1e-9
+    assert following is None

@@ -23,7 +23,13 @@ def operations() -> list[tuple[str, str]]:
 async def test_no_route_takes_a_parameter_that_it_does_not_know(method: str, path: str) -> None:
     engine = FakeEngine()
     place = path.format(
-        plant="lib", signal="p", action="start", command_id="c1", alarm_id="a1", name="delay"
+        plant="lib",
+        signal="p",
+        action="start",
+        command_id="c1",
+        alarm_id="a1",
+        name="delay",
+        uid="s1",
     )
     async with client_of(engine) as client:
         reply = await client.request(method, f"{place}?zz=1&start={START[6:]}&end=2026-01-16T00Z")

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from hil.adapters.row_repair import mend, set_aside, sync_directory, write_all
+
 log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 64 * 1024
-# Damaged parts are kept for a person to look at; more than this is a folder nobody looks at.
-DAMAGED_MAX = 1000
 
 
 class RowFile:
     """A CSV file, open for appending; the header is written with the first rows.
 
-    A part of a row at the end, as a crash leaves it, is set aside in `NAME.damaged-<n>` and cut
-    off; a file without the wanted columns is set aside as a whole. Both are said in the log.
+    What a crash has left of rows is mended when it is opened, see `mend`; a file without the wanted
+    columns is set aside as a whole, which is said in the log.
 
     Args:
         columns: The wanted columns. A file that has more, fewer optional ones, or another order
@@ -33,7 +33,12 @@ class RowFile:
         self._fd = _opened(path)
         try:
             if not required <= set(_header(self._fd) or required):
-                _set_aside(path)
+                aside = set_aside(path)
+                log.warning(
+                    "file=%s does not have the columns of a recording and is now %s",
+                    path.name,
+                    aside.name,
+                )
                 os.close(self._fd)
                 self._fd = _opened(path)
             self._length = os.fstat(self._fd).st_size
@@ -57,10 +62,10 @@ class RowFile:
             os.ftruncate(self._fd, self._length)
         self._is_dirty = True
         try:
-            _write_all(self._fd, data)
+            write_all(self._fd, data)
             os.fdatasync(self._fd)
             if head:
-                _sync_directory(self.path.parent)
+                sync_directory(self.path.parent)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._fd, self._length)
@@ -102,26 +107,9 @@ def lines_backwards(path: Path) -> Iterator[bytes]:
 
 
 def _opened(path: Path) -> int:
-    """The descriptor of a file that ends with a whole line, after what follows it was cut off."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    try:
-        size = os.fstat(fd).st_size
-        whole = _end_of_last_line(fd, size)
-        if whole < size:
-            aside = _damaged_name(path)
-            _copy(fd, whole, aside)
-            os.ftruncate(fd, whole)
-            os.fsync(fd)
-            log.warning(
-                "file=%s ended within a row: its last %d bytes are now in %s",
-                path.name,
-                size - whole,
-                aside.name,
-            )
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
+    """The descriptor of a file that has whole rows only, after it was mended."""
+    mend(path)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
 
 def _header(fd: int) -> tuple[str, ...]:
@@ -132,60 +120,7 @@ def _header(fd: int) -> tuple[str, ...]:
     return tuple(line.decode("utf-8-sig", errors="replace").rstrip("\r").split(","))
 
 
-def _set_aside(path: Path) -> None:
-    aside = _damaged_name(path)
-    path.rename(aside)
-    log.warning(
-        "file=%s does not have the columns of a recording and is now %s", path.name, aside.name
-    )
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(fd, left) :]
-
-
-def _end_of_last_line(fd: int, size: int) -> int:
-    end = size
-    while end > 0:
-        start = max(end - CHUNK_BYTES, 0)
-        at = os.pread(fd, end - start, start).rfind(b"\n")
-        if at >= 0:
-            return start + at + 1
-        end = start
-    return 0
-
-
 def _last_line(fd: int, length: int) -> bytes:
     tail = os.pread(fd, CHUNK_BYTES, max(length - CHUNK_BYTES, 0))[:length]
     lines = tail.splitlines(keepends=True)
     return lines[-1] if lines else b""
-
-
-def _damaged_name(path: Path) -> Path:
-    for n in range(1, DAMAGED_MAX + 1):
-        aside = path.with_name(f"{path.name}.damaged-{n}")
-        if not aside.exists():
-            return aside
-    raise OSError(f"{path.name} is damaged and {DAMAGED_MAX} damaged parts of it are here already")
-
-
-def _copy(fd: int, start: int, aside: Path) -> None:
-    copy = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    try:
-        while data := os.pread(fd, CHUNK_BYTES, start):
-            _write_all(copy, data)
-            start += len(data)
-        os.fsync(copy)
-    finally:
-        os.close(copy)
-
-
-def _sync_directory(path: Path) -> None:
-    """A new file is safe only when its entry in the folder is."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -1,5 +1,6 @@
 """What live and virtual benches share: the plants, the emulation and the engine."""
 
+import hashlib
 import logging
 import random
 from pathlib import Path
@@ -12,12 +13,16 @@ from hil.config.unmet import passed_over, refusals
 from hil.config.values import plant_faults, plant_specs, site_info
 from hil.domain.errors import InvalidInput
 from hil.domain.plant import PlantId, PlantSpec, Source, Transport
+from hil.domain.signals import COLUMNS
 from hil.emulation.fleet import EmulatedFleet
 from hil.engine.engine import Engine
 from hil.engine.fleet import LinkOf
 from hil.engine.market import MarketAccess
-from hil.engine.settings import EngineSettings
+from hil.engine.settings import Compression, EngineSettings
 from hil.ports import Clock, DeviceLocks, EmulatorControl, StateStore
+
+# Of the configuration's hash; enough to tell the configurations of a bench apart.
+HASH_DIGITS = 16
 
 log = logging.getLogger(__name__)
 
@@ -66,11 +71,24 @@ def engine_settings(config: Config) -> EngineSettings:
         threshold_kw=config.safe_stop.threshold_kw,
         threshold_kvar=config.safe_stop.threshold_kvar,
         flush_period_s=config.recording.flush_period_s,
+        compression=_compression(config),
         initial_soc_pu=config.startup.initial_soc_pu,
         soc_from_recording=config.startup.soc_from_recording,
         resume=config.startup.resume == "resume",
         resume_max_age_s=config.startup.resume_max_age_s,
         version=__version__,
+        config_hash=hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:HASH_DIGITS],
+    )
+
+
+def _compression(config: Config) -> Compression | None:
+    compression = config.recording.compression
+    if not compression.enabled:
+        return None
+    tolerances = compression.tolerances.model_dump()
+    return Compression(
+        tolerances=tuple(tolerances[column] for column in COLUMNS),
+        max_gap_s=compression.max_gap_s,
     )
 
 

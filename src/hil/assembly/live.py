@@ -185,6 +185,7 @@ class Live:
             checkups=Checkups(
                 self.engine, specs, self._clock, within_s=config.timing.modbus_timeout_s
             ),
+            sessions=self.engine.sessions,
             clock=self._clock,
             settings=self._web_settings(),
         )

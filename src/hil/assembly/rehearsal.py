@@ -12,7 +12,7 @@ from hil.assembly.bench import build_engine, checked_specs, emulated_fleet
 from hil.config.model import Config
 from hil.domain.commands import CommandKind
 from hil.domain.errors import HilError
-from hil.domain.plant import Device, Endpoint, PlantId
+from hil.domain.plant import Device, Endpoint, PlantId, Transport
 from hil.domain.rehearsal import PlantSummary, Summary
 from hil.domain.schedule import Schedule
 from hil.domain.site_day import day_range
@@ -126,7 +126,7 @@ def _name_of(device: Device, endpoint: Endpoint) -> str | None:
 
 def _for_rehearsal(config: Config) -> Config:
     """The same bench against its emulated plants, writing to disk rarely."""
-    startup = config.startup.model_copy(update={"transport": "local"})
+    startup = config.startup.model_copy(update={"transport": Transport.LOCAL})
     recording = config.recording.model_copy(update={"flush_period_s": REHEARSAL_FLUSH_S})
     return config.model_copy(update={"startup": startup, "recording": recording})
 

@@ -37,7 +37,7 @@ _STOPPING = frozenset(
     {CommandKind.STOP, CommandKind.PAUSE, CommandKind.FLEET_STOP, CommandKind.FLEET_ESTOP}
 )
 
-Switched = Callable[[Transport, frozenset[PlantId]], None]
+Switched = Callable[[Transport, frozenset[PlantId], str], None]
 
 
 @dataclass(slots=True)
@@ -56,7 +56,8 @@ class Commander:
         transport_refusal: Why a transport cannot be switched to; None when it can be.
         has_api: Whether there is a market API to take a schedule from.
         claims: Takes the other endpoints for us before a switch of the transport.
-        on_transport: Told to reconnect, with the plants whose old endpoint is not at zero.
+        on_transport: Told to reconnect, with the plants whose old endpoint is not at zero, and by
+            whom.
     """
 
     def __init__(
@@ -220,7 +221,13 @@ class Commander:
             if parts.running == 0:
                 self._all_ended(command, parts)
 
-        return Job(kind, on_start=lambda: self._audit.started(command.id), on_end=on_end)
+        return Job(
+            kind,
+            command=command.kind,
+            by=command.by,
+            on_start=lambda: self._audit.started(command.id),
+            on_end=on_end,
+        )
 
     def _all_ended(self, command: Command, parts: _Parts) -> None:
         error = "; ".join(
@@ -248,5 +255,5 @@ class Commander:
         if command.kind is CommandKind.SOURCE:
             self._site.select_source(Source(to))
         else:
-            self._on_transport(Transport(to), left)
+            self._on_transport(Transport(to), left, command.by)
             self._site.select_transport(Transport(to))

@@ -29,13 +29,14 @@ from hil.engine.earlier_run import EarlierRun
 from hil.engine.emulator_desk import EmulatorDesk
 from hil.engine.fleet import Fleet, LinkOf
 from hil.engine.guests import LentLink
-from hil.engine.journal import Journal
+from hil.engine.journal import DURABLE_WITHIN_S, Journal
 from hil.engine.lateness import Lateness
 from hil.engine.ledger import Ledger, latencies
 from hil.engine.market import MarketAccess
 from hil.engine.market_desk import MarketDesk
 from hil.engine.recorder import Recorder
 from hil.engine.schedules import Schedules, StoredOverride
+from hil.engine.sessions import SHUTDOWN, Sessions
 from hil.engine.settings import EngineSettings
 from hil.engine.site import Site
 from hil.engine.supervisor import Supervisor
@@ -51,8 +52,6 @@ from hil.ports import (
 
 log = logging.getLogger(__name__)
 
-# How long an edit waits to be durable before it is answered all the same (an alarm says why).
-DURABLE_WITHIN_S = 1.0
 # How often the engine says that it is alive: a crash is dated to this.
 ALIVE_NS = 10 * NS_PER_S
 # Rounds of stops at a shutdown: a second one for what came in during the first.
@@ -106,13 +105,10 @@ class Engine:
             new_id=new_id,
             on_change=lambda: self._board.update(alarms=self._desk.listed()),
         )
+        self.sessions = Sessions(self._journal, clock, settings, new_uid=new_id)
+        failing = self._teller(AlarmKind.RECORDING_FAILING)
         self._recorder = Recorder(
-            sink,
-            clock,
-            flush_period_s=settings.flush_period_s,
-            row_period_s=settings.measurement_period_s,
-            new_uid=new_id,
-            on_failing=self._teller(AlarmKind.RECORDING_FAILING),
+            sink, self.sessions, clock, settings, specs, ledgers=self._ledgers, on_failing=failing
         )
         self._audit = Audit(self._journal, self._board, clock)
         self._is_started = False
@@ -147,6 +143,7 @@ class Engine:
         claims.select(earlier.selectors().transport)
         self._desk.restore(self._journal.all("alarm/", Alarm).values())
         self._audit.restore()
+        self._recorder.restore()
         self._schedules = Schedules(self._specs, self._journal)
         self._site = self._restored_site(earlier)
         self._market = self._made_market()
@@ -241,6 +238,7 @@ class Engine:
         Returns one sentence for each plant that could not be brought to a stop.
         """
         self._commander.closing = "the engine is shutting down"
+        self._recorder.note_ending_of_all(SHUTDOWN)
         loops = self._fleet.loops
         ended: dict[PlantId, Command] = {}
         for _ in range(SHUTDOWN_ROUNDS):
@@ -270,7 +268,7 @@ class Engine:
         if self._is_started:
             await self._market.close()
         for plant in self._specs:
-            self._recorder.close_session(plant)
+            self._recorder.close_session(plant, SHUTDOWN)
         await self._recorder.flush()
         await self._sink.close()
         if self._is_started:  # else what an earlier run left has still to be taken up

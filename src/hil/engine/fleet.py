@@ -8,6 +8,7 @@ from hil.domain.alarms import AlarmKind
 from hil.domain.errors import HilError
 from hil.domain.plant import Device, PlantId, PlantSpec, Source, Transport
 from hil.domain.schedule import Schedule
+from hil.domain.session import Ending, ExitStatus
 from hil.domain.stored import Control
 from hil.engine.alarm_desk import AlarmDesk
 from hil.engine.board import Board
@@ -110,24 +111,28 @@ class Fleet:
                 spec,
                 self._contact(spec, self._site.selectors.transport),
                 self._cadences[plant],
-                self._parts(spec),
+                parts := self._parts(spec),
                 left=left.get(plant, Control()),
                 resume=resume,
             )
             self._board.show_plant(plant, self.loops[plant].state)
             if resume and left.get(plant, Control()).recording:
-                self._recorder.open_session(plant, spec.name)
+                parts.record.resume()
             if plant in leftovers:
                 self._stop_leftover(plant, self._contact(spec, leftovers[plant]))
 
-    def switch_transport(self, transport: Transport, not_at_zero: frozenset[PlantId]) -> None:
+    def switch_transport(
+        self, transport: Transport, not_at_zero: frozenset[PlantId], by: str
+    ) -> None:
         """Connect every owner to another endpoint; nothing of the old ones is shown any more.
 
         An old endpoint that is not at zero is stopped by a task of its own.
         """
         before = self._site.selectors.transport
+        reason = f"transport switched to {transport}"
+        ending = Ending(status=ExitStatus.DONE, reason=reason, by=by)
         for plant, loop in self.loops.items():
-            self._recorder.close_session(plant)
+            self._recorder.close_session(plant, ending)
             self._memory.forget(plant)
             old = loop.reconnect(self._contact(self._specs[plant], transport))
             if plant in not_at_zero:
@@ -210,6 +215,7 @@ class Fleet:
                 self._recorder,
                 self._memory,
                 self._lateness,
+                lambda: self._site.selectors,
                 lambda kind, detail: self._desk.set(kind, None, detail),
             ),
             ledger=self._ledgers[plant],

@@ -31,16 +31,25 @@ def failed(why: str, result: dict[str, Any] | None = None) -> JobEnd:
 
 
 class Job:
-    """One thing for the owner of a plant to do; each of those who asked is told of its end once."""
+    """One thing for the owner of a plant to do; each of those who asked is told of its end once.
+
+    Args:
+        command: What was asked for, of which this is a part.
+        by: Who asked.
+    """
 
     def __init__(
         self,
         kind: CommandKind,
         *,
+        command: CommandKind,
+        by: str,
         on_start: Callable[[], None],
         on_end: Callable[[JobEnd], None],
     ) -> None:
         self.kind = kind
+        self.command = command
+        self.by = by
         self.on_start = [on_start]
         self.on_end = [on_end]
 

@@ -21,6 +21,8 @@ RETRY_AFTER_S = 1.0
 SLOW_WRITE_S = 10.0
 # The bell needs an instant: nothing is due while nothing is put.
 IDLE_S = 3600.0
+# How long an edit waits to be durable before it is answered all the same (an alarm says why).
+DURABLE_WITHIN_S = 1.0
 # What closing waits for a store that does not answer.
 CLOSE_WITHIN_S = 5.0
 

@@ -86,9 +86,13 @@ def _responded(entry: Entry, p_kw: float, now_ns: int) -> tuple[int | None, int 
     return ten, half, ninety
 
 
-def latencies(ledgers: Iterable[Ledger]) -> LatencyState:
-    """From the decision to the write, its acknowledgement and its read-back, over all plants."""
-    entries = [entry for ledger in ledgers for entry in ledger.entries]
+def latencies(ledgers: Iterable[Ledger], *, since_ns: int = 0) -> LatencyState:
+    """From the decision to the write, its acknowledgement and its read-back, over all plants.
+
+    Args:
+        since_ns: Setpoints decided before this are left out.
+    """
+    entries = [e for ledger in ledgers for e in ledger.entries if e.decided_ns >= since_ns]
 
     def after_decision(instants: Iterable[tuple[Entry, int | None]]) -> list[int]:
         return [at_ns - entry.decided_ns for entry, at_ns in instants if at_ns is not None]

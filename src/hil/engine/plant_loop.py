@@ -106,6 +106,7 @@ class PlantLoop:
         self._end_job(failed(ESTOP))
         self._job = job
         job.start()
+        self._parts.record.note_estop(job.by)
         self._begin_stop(at_once=True)
         self._contact.cut_off()
         self._bell.ring()
@@ -233,10 +234,10 @@ class PlantLoop:
             case CommandKind.DISPATCH | CommandKind.PAUSE:
                 self._set_gate(is_open=job.kind is CommandKind.DISPATCH)
             case CommandKind.RECORD:
-                self._parts.record.begin()
+                self._parts.record.begin(job.by)
                 self._end_job(DONE)
             case CommandKind.STOP_RECORDING:
-                self._parts.record.end()
+                self._parts.record.end(job.command, job.by)
                 self._end_job(DONE)
             case _:
                 raise AssertionError(f"{job.kind} is not for one plant")
@@ -356,7 +357,7 @@ class PlantLoop:
         control = Control(
             engaged=self._engaged,
             dispatching=self._gate_open or self._open_when_running,
-            recording=self._parts.record.session is not None,
+            recording=self._parts.record.is_recording,
             stop_pending=self._stop_pending,
         )
         if control != self._control:

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from datetime import datetime
 
 from hil.domain.alarms import AlarmKind
+from hil.domain.commands import CommandKind
 from hil.domain.plant import PlantId
+from hil.domain.session import Beginning, Ending, ExitStatus
 from hil.domain.signals import Row
 from hil.domain.snapshot import SessionInfo
+from hil.domain.stored import Selectors
 from hil.engine.cadence import NS_PER_S, Cadence, Step
 from hil.engine.day_memory import DayMemory
 from hil.engine.lateness import Lateness
-from hil.engine.recorder import Recorder
+from hil.engine.recorder import Recorder, continuing
 from hil.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -21,6 +24,7 @@ class PlantRecord:
     """Writes the rows of one plant, and follows the wall clock as far as they allow.
 
     Args:
+        selectors: The site's switches, noted in the session's document.
         say_site: Raises (a text) or clears (None) an alarm of the site.
     """
 
@@ -32,6 +36,7 @@ class PlantRecord:
         recorder: Recorder,
         memory: DayMemory,
         lateness: Lateness,
+        selectors: Callable[[], Selectors],
         say_site: Callable[[AlarmKind, str | None], None],
     ) -> None:
         self._plant = plant
@@ -40,27 +45,51 @@ class PlantRecord:
         self._recorder = recorder
         self._memory = memory
         self._lateness = lateness
+        self._selectors = selectors
         self._say_site = say_site
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether a session is under way."""
+        return self._recorder.is_open(self._plant)
 
     @property
     def session(self) -> SessionInfo | None:
         """The recording session under way."""
         return self._recorder.session(self._plant)
 
-    def begin(self) -> None:
+    def begin(self, by: str) -> None:
         """Begin a session, unless one is under way."""
-        if self.session is None:
-            self._recorder.open_session(self._plant, self._name)
+        if not self.is_recording:
+            self._recorder.open_session(self._plant, self._beginning(by))
 
-    def end(self) -> None:
-        """End the session under way."""
-        self._recorder.close_session(self._plant)
+    def resume(self) -> None:
+        """Begin the session that goes on where a crash cut one."""
+        left = self._recorder.left(self._plant)
+        beginning = self._beginning("restart") if left is None else continuing(left)
+        self._recorder.open_session(self._plant, beginning)
+
+    def _beginning(self, by: str) -> Beginning:
+        selectors = self._selectors()
+        return Beginning(
+            name=self._name, source=selectors.source, transport=selectors.transport, who=by
+        )
+
+    def end(self, command: CommandKind, by: str) -> None:
+        """End the session under way, as part of this command."""
+        ending = Ending(status=ExitStatus.DONE, reason=command, by=by)
+        self._recorder.close_session(self._plant, ending)
+
+    def note_estop(self, by: str) -> None:
+        """Keep that the session under way was cut by an emergency stop, while it records on."""
+        ending = Ending(status=ExitStatus.ESTOP, reason=CommandKind.FLEET_ESTOP, by=by)
+        self._recorder.note_ending(self._plant, ending)
 
     def keep(self, at: datetime, values: tuple[float | None, ...]) -> None:
         """Keep the row of a step, in memory and, in a session, on disk."""
         row = Row(at, values)
         self._memory.add(self._plant, row)
-        if self.session is not None:
+        if self.is_recording:
             self._recorder.add(self._plant, row)
 
     def note_lateness(self, step: Step, dispatch_ns: int) -> None:
@@ -88,6 +117,7 @@ class PlantRecord:
         cadence.anchor()
         self._say_site(AlarmKind.CLOCK_STEPPED, None)
         self._memory.drop_from(self._plant, self._clock.now())
-        if self.session is not None:
-            self.end()
-            self.begin()
+        if self.is_recording:
+            reason = f"the wall clock was stepped by {jump_ns / NS_PER_S:.3f} s"
+            ending = Ending(status=ExitStatus.DONE, reason=reason, by="engine")
+            self._recorder.divide_session(self._plant, ending)

@@ -7,8 +7,22 @@ from hil.domain.snapshot import SiteInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compression:
+    """How far signals may move before a row is kept; `tolerances` in the order of `COLUMNS`.
+
+    Extra signals are kept exactly.
+    """
+
+    tolerances: tuple[float, ...]
+    max_gap_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """Periods, time-outs and the state at a clean start; times in seconds."""
+    """Periods, time-outs and the state at a clean start; times in seconds.
+
+    `compression` None: every row is recorded. `config_hash` tells configurations apart.
+    """
 
     site: SiteInfo
     source: Source
@@ -23,11 +37,13 @@ class EngineSettings:
     threshold_kw: float
     threshold_kvar: float
     flush_period_s: float
+    compression: Compression | None
     initial_soc_pu: float
     soc_from_recording: bool
     resume: bool
     resume_max_age_s: float
     version: str
+    config_hash: str
 
     @property
     def exchange_within_s(self) -> float:

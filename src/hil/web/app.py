@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from hil.ports import CheckupApi, Clock, EngineApi, LogApi
+from hil.ports import CheckupApi, Clock, EngineApi, LogApi, SessionsApi
 from hil.web.alarm_routes import alarm_routes
 from hil.web.answer import json_response
 from hil.web.arguments import (
@@ -38,6 +38,7 @@ from hil.web.parameters import known_parameters
 from hil.web.problem import ProblemBody, add_problem_handlers
 from hil.web.read_routes import read_routes
 from hil.web.schedule_routes import schedule_routes
+from hil.web.session_routes import MarkerBody, SessionBody, session_routes
 from hil.web.settings import WebSettings
 from hil.web.stream import Feed
 from hil.web.switch_routes import switch_routes
@@ -55,10 +56,12 @@ _BODIES: tuple[type[Any], ...] = (
     ConnectionBody,
     LogLevelBody,
     ManualBody,
+    MarkerBody,
     OverrideBody,
     PostingBody,
     RandomBody,
     ServiceBody,
+    SessionBody,
     SmokeBody,
     SourceBody,
     TransportBody,
@@ -70,6 +73,7 @@ def make_app(
     *,
     checkups: CheckupApi,
     logs: LogApi,
+    sessions: SessionsApi,
     clock: Clock,
     settings: WebSettings,
 ) -> FastAPI:
@@ -100,6 +104,7 @@ def make_app(
         fault_routes(engine),
         alarm_routes(engine),
         log_routes(logs),
+        session_routes(engine, sessions),
     ):
         app.include_router(routes, prefix="/api/v1", dependencies=[Depends(known_parameters)])
     _add_pages(app, Assets(title=settings.title))
