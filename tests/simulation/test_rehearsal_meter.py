@@ -21,12 +21,14 @@ def test_the_meter_is_recorded_and_agrees_with_the_plant(tmp_path: Path) -> None
     timing = config.timing.model_copy(
         update={"dispatch_period_s": 60.0, "measurement_period_s": 60.0}
     )
+    compression = config.recording.compression.model_copy(update={"enabled": False})
+    recording = config.recording.model_copy(update={"compression": compression})
     midnight, hour = datetime(2026, 5, 3, 22, tzinfo=UTC), timedelta(hours=1)
     times = (midnight, midnight + hour, midnight + 2 * hour)
     plan = Schedule(p=Series(times, (100.0, -50.0, None)), q=Series(times, (30.0, -20.0, None)))
 
     rehearsal(
-        config.model_copy(update={"timing": timing}),
+        config.model_copy(update={"timing": timing, "recording": recording}),
         {PlantId("lib"): plan},
         day=date(2026, 5, 4),
         days=1,
