@@ -138,7 +138,7 @@ async def test_late_step_is_a_site_alarm_until_one_is_on_time() -> None:
             "LIB",
             rig.clock,
             rig.engine._recorder,
-            rig.engine._memory,
+            rig.engine.memory,
             lateness,
             lambda kind, detail: said.append(detail),
         )

@@ -5,12 +5,11 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from hil.domain.alarms import AlarmKind
 from hil.domain.commands import Command, CommandKind
-from hil.domain.downsample import Buckets, bucketise
+from hil.domain.downsample import Buckets, grid_of
 from hil.domain.errors import NotFound
 from hil.domain.faults import Fault, FaultKind
 from hil.domain.plant import PlantId, PlantSpec, Transport
@@ -74,7 +73,7 @@ class Engine:
         self._sink = sink
         self._clock = clock
         self._new_id = new_id
-        self._memory = DayMemory()
+        self.memory = DayMemory({s.id: (*COLUMNS, *s.extra_signals) for s in specs})
         self._lateness = Lateness()
         self._ledgers = {spec.id: Ledger() for spec in specs}
         self._supervisor = Supervisor(clock)
@@ -140,7 +139,7 @@ class Engine:
             desk=self._desk,
             journal=self._journal,
             recorder=self._recorder,
-            memory=self._memory,
+            memory=self.memory,
             lateness=self._lateness,
             ledgers=self._ledgers,
             schedules=self._schedules,
@@ -382,10 +381,10 @@ class Engine:
     async def measurements(
         self, plant: PlantId, start: datetime, end: datetime, *, points: int
     ) -> Buckets:
-        names = (*COLUMNS, *self._specs[self._known(plant)].extra_signals)
-        rows = self._memory.between(plant, start, end)
-        reduce = partial(bucketise, rows, names, start=start, end=end, points=points)
-        # A whole day takes a third of a second: not on the loop that dispatches.
+        rows, gaps = self.memory.count(self._known(plant), start, end)
+        grid = grid_of(start, end, points=points, rows=rows, gaps=gaps)
+        reduce = self.memory.cut(plant, start, end, grid)
+        # Ten thousand rows take some ten milliseconds: not on the loop that dispatches.
         return await asyncio.get_running_loop().run_in_executor(None, reduce)
 
     def lend(self, plant: PlantId) -> LentLink:
