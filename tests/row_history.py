@@ -47,7 +47,7 @@ def answer_of_rows(
     marks = []
     cell = anchor + (start - anchor) // width * width
     while cell < end:
-        marks += _cell(cell, cell + width, held, gaps, is_cut=grid.is_cut)
+        marks += _cell(cell, cell + width, held, within, is_cut=grid.is_cut)
         cell += width
     return _buckets(marks, names, grid)
 
@@ -60,8 +60,7 @@ def _held(items: Sequence[Item], width: int) -> tuple[list[_Held], list[datetime
     for k, (at, values) in enumerate(items):
         known = values is not None and any(value is not None for value in values)
         if not known or values is None:
-            last = not k or is_known
-            if last and not any(i.at == at for i in items[k + 1 :] if i.values):
+            if is_known and not any(i.at == at for i in items[k + 1 :] if i.values):
                 gaps.append(at)
             is_known = False
             continue

@@ -70,7 +70,7 @@ class DayMemory:
         null in all signals. Cells of the grid are shown as a whole; a bucket's time is where its
         cell begins, or its first row where nothing held before.
         """
-        return self._plants[plant].cut(*grid.whole(us(start), us(end)), grid)
+        return self._plants[plant].cut(us(start), us(end), grid)
 
 
 class _PlantMemory:
@@ -96,7 +96,7 @@ class _PlantMemory:
             self._lose(self._at[-1] + self._hold_us)
         numbers = [nan if value is None else value for value in values]
         if all(map(isnan, numbers)):
-            if self._is_known or not self._gaps:
+            if self._is_known:
                 self._lose(at_us)
             return
         numbers += [nan] * (len(self._names) - len(numbers))
@@ -140,7 +140,9 @@ class _PlantMemory:
         return last - first, len(self._gaps_between(start_us, end_us))
 
     def cut(self, start_us: int, end_us: int, grid: Grid) -> Callable[[], Buckets]:
+        # Those that were counted; cells at the edges are not cut beyond the range.
         gaps = self._gaps_between(start_us, end_us)
+        start_us, end_us = grid.whole(start_us, end_us)
         for level in reversed(self._levels):
             if grid.width_s and not grid.width_s % level.width_s:
                 starts, signals = level.between(start_us, end_us)
