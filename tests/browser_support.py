@@ -21,6 +21,7 @@ from hil.web.app import make_app
 from hil.web.server import Server
 from hil.web.settings import WebSettings
 from web_checkups import checkups_of
+from web_history import FakeHistory
 from web_support import LIB, NOON, SETTINGS, FakeEngine
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class Served:
             app = make_app(
                 self.engine,
                 checkups=checkups_of(self.engine),
+                history=FakeHistory(self.engine),
                 clock=clock,
                 settings=self._settings,
             )

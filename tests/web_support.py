@@ -38,7 +38,7 @@ from hil.domain.snapshot import (
     SiteInfo,
     Snapshot,
 )
-from hil.ports import Versioned, VersionedOverride
+from hil.ports import HistoryApi, Versioned, VersionedOverride
 from hil.web.app import WebSettings, make_app
 
 NOON = datetime(2026, 1, 15, 12, 0, 0, tzinfo=UTC)
@@ -354,18 +354,27 @@ def _wave(name: str, count: int) -> SignalBuckets:
     return SignalBuckets(min=values, max=values, mean=values, last=values)
 
 
-def app_of(engine: FakeEngine, settings: WebSettings = SETTINGS) -> FastAPI:
+def app_of(
+    engine: FakeEngine, settings: WebSettings = SETTINGS, *, history: HistoryApi | None = None
+) -> FastAPI:
     """The application over this engine."""
-    from web_checkups import checkups_of  # which is built on this module
+    from web_checkups import checkups_of  # which, as the next, is built on this module
+    from web_history import FakeHistory
 
-    return make_app(engine, checkups=checkups_of(engine), clock=FixedClock(), settings=settings)
+    return make_app(
+        engine,
+        checkups=checkups_of(engine),
+        history=history or FakeHistory(engine),
+        clock=FixedClock(),
+        settings=settings,
+    )
 
 
 @asynccontextmanager
 async def client_of(
-    engine: FakeEngine, settings: WebSettings = SETTINGS
+    engine: FakeEngine, settings: WebSettings = SETTINGS, *, history: HistoryApi | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, in this process."""
-    transport = httpx.ASGITransport(app=app_of(engine, settings))
+    transport = httpx.ASGITransport(app=app_of(engine, settings, history=history))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8050") as client:
         yield client

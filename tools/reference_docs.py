@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from hil.adapters.system_clock import SystemClock
-from hil.assembly.bench import build_engine, checked_specs, emulated_fleet
+from hil.assembly.bench import build_engine, build_history, checked_specs, emulated_fleet
 from hil.checkup.through_engine import Checkups
 from hil.cli.main import hil
 from hil.config.load import load_default
@@ -127,7 +127,10 @@ def openapi_schema() -> dict[str, Any]:
         )
         settings = WebSettings(title=config.site.name, zone=ZoneInfo(config.site.timezone))
         checkups = Checkups(engine, specs, clock, within_s=1)
-        return make_app(engine, checkups=checkups, clock=clock, settings=settings).openapi()
+        history = build_history(config, specs, Path(folder), recent=engine.memory, clock=clock)
+        return make_app(
+            engine, checkups=checkups, history=history, clock=clock, settings=settings
+        ).openapi()
 
 
 def alarm_list() -> str:

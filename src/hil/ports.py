@@ -1,13 +1,13 @@
 """The seams of the engine: Protocols only, and the values that cross them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from hil.domain.commands import Command, CommandKind
-from hil.domain.downsample import Buckets
+from hil.domain.downsample import Buckets, Grid
 from hil.domain.faults import Fault, FaultKind
 from hil.domain.modbus_pdu import Request, Response
 from hil.domain.plant import PlantId
@@ -279,10 +279,77 @@ class EngineApi(Protocol):
         """End these faults of the emulated plant, as `set_fault`."""
         ...
 
+
+class Recent(Protocol):
+    """What was measured lately, in memory; every plant is known."""
+
+    def since(self, plant: PlantId) -> datetime | None:
+        """From when on everything that was measured is here; None when nothing is."""
+        ...
+
+    def count(self, plant: PlantId, start: datetime, end: datetime) -> tuple[int, int]:
+        """How many rows and how many gaps `[start, end)` has."""
+        ...
+
+    def cut(
+        self, plant: PlantId, start: datetime, end: datetime, grid: Grid
+    ) -> Callable[[], Buckets]:
+        """What makes the buckets of `[start, end)`, of a copy and so in any thread."""
+        ...
+
+
+class ExportForm(StrEnum):
+    """The kinds of file that a range can be had as."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file on its way to a client; `length` None: not known before its end."""
+
+    name: str
+    media_type: str
+    length: int | None
+    chunks: AsyncIterator[bytes]
+
+
+class HistoryApi(Protocol):
+    """What was measured and recorded; an unknown plant raises `NotFound`.
+
+    What has to be read and cannot be, or takes too long, raises HilError; `QueueFull` when too
+    many ask at once.
+    """
+
     async def measurements(
         self, plant: PlantId, start: datetime, end: datetime, *, points: int
-    ) -> Buckets:
-        """Recorded signals of `[start, end)` in at most `points` buckets."""
+    ) -> bytes:
+        """The signals of `[start, end)` in at most `points` buckets: `Buckets` as JSON.
+
+        Raises:
+            InvalidInput: Fewer than 2 points, or a range that is empty.
+        """
+        ...
+
+    async def recordings(
+        self, plant: PlantId | None, first: date | None, last: date | None
+    ) -> bytes:
+        """The daily files of a plant, None: of all, and of the days `[first, last]`, as JSON."""
+        ...
+
+    async def recording(self, name: str) -> Download:
+        """One daily file as it is; raises `NotFound`."""
+        ...
+
+    async def export(
+        self, plant: PlantId, start: datetime, end: datetime, form: ExportForm, *, is_numeric: bool
+    ) -> Download:
+        """The recorded rows of `[start, end)`, as many as there are.
+
+        Args:
+            is_numeric: Of a CSV: with a leading column of the seconds since the epoch.
+        """
         ...
 
 

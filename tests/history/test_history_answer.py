@@ -20,7 +20,8 @@ from hil.domain.recording_file import file_name, number_text
 from hil.domain.signals import COLUMNS
 from hil.domain.site_day import day_name, local_text, site_day
 from hil.history.answer import Question, buckets, columns, survey
-from hil.history.days import FOLDER, READ_MAX, Days, Later, Owner
+from hil.history.days import READ_MAX, Days, Later
+from hil.history.listing import FOLDER, Owner
 from row_history import HOLD, Item, answer_of_rows
 
 LIB = PlantId("lib")

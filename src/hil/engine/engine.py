@@ -1,6 +1,5 @@
 """The engine: its parts put together, started, asked and stopped."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,7 +8,6 @@ from typing import Any
 
 from hil.domain.alarms import AlarmKind
 from hil.domain.commands import Command, CommandKind
-from hil.domain.downsample import Buckets, grid_of
 from hil.domain.errors import NotFound
 from hil.domain.faults import Fault, FaultKind
 from hil.domain.plant import PlantId, PlantSpec, Transport
@@ -377,15 +375,6 @@ class Engine:
         self, plant: PlantId, kinds: Sequence[FaultKind], *, by: str
     ) -> tuple[Fault, ...]:
         return await self._bench.clear_faults(self._known(plant), kinds, by=by)
-
-    async def measurements(
-        self, plant: PlantId, start: datetime, end: datetime, *, points: int
-    ) -> Buckets:
-        rows, gaps = self.memory.count(self._known(plant), start, end)
-        grid = grid_of(start, end, points=points, rows=rows, gaps=gaps)
-        reduce = self.memory.cut(plant, start, end, grid)
-        # Ten thousand rows take some ten milliseconds: not on the loop that dispatches.
-        return await asyncio.get_running_loop().run_in_executor(None, reduce)
 
     def lend(self, plant: PlantId) -> LentLink:
         return self._fleet.loops[self._known(plant)].guests.lend()

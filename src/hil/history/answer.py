@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from hil.domain.downsample import Grid, us
+from hil.domain.downsample import Grid, instant, us
 from hil.domain.plant import PlantId
 from hil.history.days import Days
 from hil.history.sealed import LEVELS_S, Day
@@ -47,8 +47,8 @@ def survey(days: Days, question: Question, *, enough: int) -> tuple[int, int]:
     Args:
         enough: More rows than this need not be counted exactly.
     """
-    parts = _parts(days, question)
     start_us, end_us = us(question.start), us(question.until)
+    parts = _parts(days, question, start_us, end_us)
     gaps = sum(start_us <= gap < end_us for part in parts for gap in part.gaps_us)
     rows, edges = 0, []
     for part in parts:
@@ -64,10 +64,10 @@ def survey(days: Days, question: Question, *, enough: int) -> tuple[int, int]:
 
 def buckets(days: Days, question: Question, grid: Grid) -> pl.DataFrame:
     """The recordings of the range on this grid, as `hil.history.stretch.shown`."""
-    parts = _parts(days, question)
     start_us, end_us = grid.whole(us(question.start), us(question.end))
     if question.seam is not None:
         end_us = min(end_us, us(question.seam))
+    parts = _parts(days, question, start_us, end_us)
     # Those asked for, which were counted; cells at the edges are not cut beyond them.
     first_us, last_us = us(question.start), us(question.until)
     gaps_us = sorted(gap for part in parts for gap in part.gaps_us if first_us <= gap < last_us)
@@ -110,11 +110,10 @@ def columns(frame: pl.DataFrame, names: Sequence[str], more: dict[str, Any] | No
     return {"time": times + later, "signals": signals}
 
 
-def _parts(days: Days, question: Question) -> list[_Part]:
-    """The days that the range touches, each stitched to the next one there is."""
-    start_us, end_us = us(question.start), us(question.until)
+def _parts(days: Days, question: Question, start_us: int, end_us: int) -> list[_Part]:
+    """The days that the instants touch, each stitched to the next one there is."""
     found: list[tuple[date, Day]] = []
-    for day in days.within(question.plant, question.start, question.until):
+    for day in days.within(question.plant, instant(start_us), instant(end_us)):
         until_us = min(end_us, days.range_us(day)[1])
         one = days.day(question.plant, day, today=question.today, until_us=until_us)
         if one is not None and one.about.first_us is not None:

@@ -2,22 +2,22 @@
 
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from hil.domain.downsample import us
 from hil.domain.errors import HilError
 from hil.domain.plant import PlantId
-from hil.domain.recording_file import parse_name
-from hil.domain.site_day import day_name, day_range
+from hil.domain.site_day import day_range
 from hil.history import sealed
+from hil.history.listing import FOLDER, Owner, day_key, files_of, sealed_keys
+from hil.history.read import read_day
 from hil.history.sealed import About, Day, Source
 
-FOLDER = ".history"
 # Frames kept for the next question; a year of one plant takes a fifth of this.
 FRAMES_BYTES_MAX = 64 * 2**20
 # Of days: what is known of them without their rows, some kilobytes each.
@@ -28,14 +28,6 @@ READ_MAX = 100
 
 class Later(HilError):
     """More has to be read than one question may wait for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A plant as its files know it: by its id, or by the name it had."""
-
-    name: str
-    v_nominal_kv: float | None
 
 
 class Days:
@@ -71,38 +63,20 @@ class Days:
             return {}
         if self._listed is not None and self._listed[0] == changed_ns:
             return self._listed[1]
-        found: dict[PlantId, dict[date, list[Path]]] = {plant: {} for plant in self._owners}
-        suffixes: dict[str, PlantId | None] = {}
-        for path in sorted(self.folder.iterdir()):
-            name = parse_name(path.name)
-            if name is None:
-                continue
-            if name.suffix not in suffixes:
-                own = (p for p, owner in self._owners.items() if name.is_of(p, owner.name))
-                suffixes[name.suffix] = next(own, None)
-            plant = suffixes[name.suffix]
-            if plant is not None:
-                found[plant].setdefault(name.day, []).append(path)
+        found = files_of(self.folder, self._owners)
         self._listed = (changed_ns, found)
         return found
 
     def range_us(self, day: date) -> tuple[int, int]:
         """When a site day begins and ends, in microseconds since the epoch."""
         start, end = day_range(day, self.zone)
-        return _us(start), _us(end)
+        return us(start), us(end)
 
     def within(self, plant: PlantId, start: datetime, end: datetime) -> list[date]:
         """The days with files that the range touches, and the next one on either side."""
         first, last = (at.astimezone(self.zone).date() for at in (start, end))
         there = sorted(self.files().get(plant, {}))
         return there[max(bisect_left(there, first) - 1, 0) : bisect_right(there, last) + 1]
-
-    def is_sealed(self, plant: PlantId, day: date) -> bool:
-        """Whether the cache has the day as its files are now."""
-        paths = self.files()[plant][day]
-        sources = sealed.sources_of(paths)
-        name = _name(plant, day)
-        return sealed.load(self._cache, name, sources, hold_us=self.hold_us) is not None
 
     def day(
         self,
@@ -124,7 +98,7 @@ class Days:
             Later: Too many days had to be read already.
             OSError: A file cannot be read.
         """
-        name = _name(plant, day)
+        name = day_key(plant, day)
         try:
             sources = sealed.sources_of(self.files()[plant][day])
         except FileNotFoundError:
@@ -151,15 +125,14 @@ class Days:
         """The stretches of a day in cells of 60 or 900 s."""
         return self._frame(plant, day, width_s, found, lambda one: one.level(width_s))
 
-    def closed(self, today: date) -> Iterator[tuple[PlantId, date]]:
-        """Every day that is over, the newest first."""
-        all_days = [(d, plant) for plant, days in self.files().items() for d in days if d < today]
-        return ((plant, d) for d, plant in sorted(all_days, reverse=True))
+    def read(self, plant: PlantId, path: Path) -> pl.DataFrame:
+        """The rows of one file, boundaries included, as `hil.history.read` has them."""
+        return read_day(path, v_nominal_kv=self._owners[plant].v_nominal_kv).frame
 
     def clear(self) -> None:
         """Remove from the cache what has no files any more."""
-        known = {_name(plant, day) for plant, days in self.files().items() for day in days}
-        for name in sealed.names_in(self._cache) - known:
+        known = {day_key(plant, day) for plant, days in self.files().items() for day in days}
+        for name in sealed_keys(self.folder) - known:
             sealed.remove(self._cache, name)
 
     def _read(self, plant: PlantId, day: date, *, is_over: bool) -> Day:
@@ -173,7 +146,7 @@ class Days:
         )
         if is_over:
             try:
-                return sealed.seal(found, self._cache, _name(plant, day))
+                return sealed.seal(found, self._cache, day_key(plant, day))
             except OSError:
                 pass  # a full or read-only disk costs time, not the answer
         return found
@@ -186,7 +159,7 @@ class Days:
         found: Day,
         make: Callable[[Day], pl.DataFrame],
     ) -> pl.DataFrame:
-        key = (_name(plant, day), width_s)
+        key = (day_key(plant, day), width_s)
         frame = self._frames.get(key)
         if frame is not None:
             self._frames.move_to_end(key)
@@ -221,11 +194,3 @@ def _is_of(about: About, sources: tuple[Source, ...], until_us: int | None) -> b
     pairs = zip(about.sources, sources, strict=False)
     has_grown = all(a[0] == b[0] and a[1] <= b[1] for a, b in pairs)
     return has_grown and len(about.sources) == len(sources)
-
-
-def _name(plant: PlantId, day: date) -> str:
-    return f"{day_name(day)}_{plant}"
-
-
-def _us(at: datetime) -> int:
-    return int(at.timestamp()) * 1_000_000

@@ -127,14 +127,6 @@ def load(folder: Path, name: str, sources: tuple[Source, ...], *, hold_us: int) 
     return Day(about, None, paths)
 
 
-def names_in(folder: Path) -> set[str]:
-    """The days that have files in the cache, by name."""
-    try:
-        return {path.name.split(".")[0] for path in folder.iterdir()}
-    except FileNotFoundError:
-        return set()
-
-
 def remove(folder: Path, name: str) -> None:
     """Forget a day; its rows' file first, without which the others do not count."""
     for path in _paths(folder, name).values():

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from hil.ports import CheckupApi, Clock, EngineApi
+from hil.ports import CheckupApi, Clock, EngineApi, HistoryApi
 from hil.web.alarm_routes import alarm_routes
 from hil.web.answer import json_response
 from hil.web.arguments import (
@@ -60,7 +60,12 @@ _BODIES: tuple[type[Any], ...] = (
 
 
 def make_app(
-    engine: EngineApi, *, checkups: CheckupApi, clock: Clock, settings: WebSettings
+    engine: EngineApi,
+    *,
+    checkups: CheckupApi,
+    history: HistoryApi,
+    clock: Clock,
+    settings: WebSettings,
 ) -> FastAPI:
     """The application of one engine; `app.state.feed` must be ended before it is shut down."""
     app = _DocumentedApi(
@@ -78,7 +83,7 @@ def make_app(
     add_problem_handlers(app, headers=headers)
     for routes in (
         read_routes(engine, feed),
-        history_routes(engine),
+        history_routes(engine, history),
         schedule_routes(engine),
         loading_routes(engine, settings),
         override_routes(engine),
