@@ -76,15 +76,13 @@ def buckets(days: Days, question: Question, grid: Grid) -> pl.DataFrame:
         rows = _rows(days, question.plant, parts, start_us, end_us)
         found = stretches(rows, gaps_us, grid) if grid.width_s else alone(rows)
         return shown(found, gaps_us, grid)
-    frames = [
-        _inside(days.level(question.plant, part.date, part.day, level), start_us, end_us)
-        for part in parts
-    ]
-    tails = [tail for part in parts if (tail := _tail(part)) is not None]
-    if tails:
-        of_tails = stretches(pl.concat(tails, how="diagonal_relaxed"), gaps_us, Grid(level))
-        frames.append(_inside(of_tails, start_us, end_us))
-    found = pl.concat(frames, how="diagonal_relaxed").sort(AT, maintain_order=True)
+    frames = [days.level(question.plant, part.date, part.day, level) for part in parts]
+    if not frames:
+        return shown(stretches(_tails([]), gaps_us, grid), gaps_us, grid)
+    frames.append(stretches(_tails(parts), gaps_us, Grid(level)))
+    found = pl.concat(frames, how="diagonal_relaxed")
+    is_inside = pl.col(AT).is_between(start_us, end_us, closed="left")
+    found = found.filter(is_inside).sort(AT, maintain_order=True)
     return shown(merged(found, gaps_us, grid), gaps_us, grid)
 
 
@@ -177,20 +175,16 @@ def _rows(
     return pl.concat(frames, how="diagonal_relaxed")
 
 
-def _inside(found: pl.DataFrame, start_us: int, end_us: int) -> pl.DataFrame:
-    return found.filter(pl.col(AT).is_between(start_us, end_us, closed="left"))
-
-
-def _tail(part: _Part) -> pl.DataFrame | None:
-    """The last row of a day, as long as it holds after it."""
-    about = part.day.about
-    if part.ends_us is None:
-        return None
+def _tails(parts: Sequence[_Part]) -> pl.DataFrame:
+    """The last row of each day, as long as it holds after it."""
+    abouts = [(part.day.about, part.ends_us) for part in parts if part.ends_us is not None]
+    signals = dict.fromkeys(name for about, _ in abouts for name in about.signals)
+    last = [dict(zip(about.signals, about.last, strict=True)) for about, _ in abouts]
     return pl.DataFrame(
         {
-            AT: [about.last_us],
-            END: [part.ends_us],
-            **{name: [value] for name, value in zip(about.signals, about.last, strict=True)},
+            AT: [about.last_us for about, _ in abouts],
+            END: [ends_us for _, ends_us in abouts],
+            **{name: [values.get(name) for values in last] for name in signals},
         },
-        schema={AT: pl.Int64, END: pl.Int64, **dict.fromkeys(about.signals, pl.Float64)},
+        schema={AT: pl.Int64, END: pl.Int64, **dict.fromkeys(signals, pl.Float64)},
     )

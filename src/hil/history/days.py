@@ -48,6 +48,7 @@ class Days:
         self._listed: tuple[int, dict[PlantId, dict[date, list[Path]]]] | None = None
         self._days: OrderedDict[str, Day] = OrderedDict()
         self._frames: OrderedDict[tuple[str, int], pl.DataFrame] = OrderedDict()
+        self._ranges: dict[date, tuple[int, int]] = {}
         self._frames_bytes = 0
         self._reads_left = READ_MAX
 
@@ -69,8 +70,10 @@ class Days:
 
     def range_us(self, day: date) -> tuple[int, int]:
         """When a site day begins and ends, in microseconds since the epoch."""
-        start, end = day_range(day, self.zone)
-        return us(start), us(end)
+        if day not in self._ranges:
+            start, end = day_range(day, self.zone)
+            self._ranges[day] = us(start), us(end)
+        return self._ranges[day]
 
     def within(self, plant: PlantId, start: datetime, end: datetime) -> list[date]:
         """The days with files that the range touches, and the next one on either side."""
