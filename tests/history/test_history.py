@@ -24,6 +24,7 @@ from hil.domain.recording_file import file_name, number_text
 from hil.domain.signals import COLUMNS, Row
 from hil.domain.site_day import day_name, local_text, site_day
 from hil.engine.day_memory import DayMemory
+from hil.history.coverage import READS_MAX
 from hil.history.history import EXPORTS_MAX, History, HistorySettings
 from hil.history.listing import FOLDER, Owner
 from hil.history.process import MODULE
@@ -202,6 +203,10 @@ async def test_days_that_are_over_are_sealed_one_by_one(tmp_path: Path) -> None:
         assert await history.seal_next()
         assert not await history.seal_next()
 
+        (tmp_path / "20260602_lib.csv").unlink()
+        assert not await history.seal_next()
+        assert not list((tmp_path / FOLDER).glob("20260602*"))
+
         sealed = pl.read_parquet(newest)
         assert sealed["p_setpoint_kw"].to_list() == [float(k) for k in range(24, 48)]
         assert "kw" in pl.read_parquet_metadata(newest)["units"]
@@ -223,6 +228,17 @@ async def test_recordings_say_what_they_cover(tmp_path: Path) -> None:
     spans = [[datetime.fromisoformat(at) for at in span] for span in first[0]["spans"]]
     seconds = [[(at - START).total_seconds() for at in span] for span in spans]
     assert seconds == [[0, 20], [7200, 7218]]
+
+
+async def test_list_does_not_wait_for_days_that_nobody_has_read(tmp_path: Path) -> None:
+    async with history_of(tmp_path, rows(-40 * 86_400, 30, step_s=86_400)) as history:
+        first = orjson.loads(await history.recordings(LIB, None, None))
+        counts = [entry["rows"] for entry in first]
+        assert counts == [1] * READS_MAX + [None] * 20
+
+        for _ in range(3):
+            listed = orjson.loads(await history.recordings(LIB, None, None))
+    assert [entry["rows"] for entry in listed] == [1] * 30
 
 
 async def test_recording_is_sent_as_long_as_it_was(tmp_path: Path) -> None:

@@ -52,9 +52,9 @@ class Days:
         self._frames_bytes = 0
         self._reads_left = READ_MAX
 
-    def begin(self) -> None:
-        """Another question begins."""
-        self._reads_left = READ_MAX
+    def begin(self, reads: int = READ_MAX) -> None:
+        """Another question begins, which may read so many days."""
+        self._reads_left = reads
 
     def files(self) -> dict[PlantId, dict[date, list[Path]]]:
         """The files of each plant and day; those of nobody are left out."""

@@ -61,6 +61,7 @@ class History:
         self._process = HistoryProcess(self._opening)
         self._exports = 0
         self._tried: set[str] = set()
+        self._unsealed: list[tuple[date, PlantId]] = []
 
     @property
     def pid(self) -> int | None:
@@ -165,30 +166,33 @@ class History:
 
     async def seal_next(self) -> bool:
         """Seal one day that is over, the newest first; False when there is none left."""
-        today = self._today()
-        tried = self._tried
-
-        def find() -> tuple[PlantId, date] | None:
-            files = files_of(self._settings.folder, self._settings.owners)
-            missing = sealed_keys(self._settings.folder) | tried
-            over = (
-                (day, plant)
-                for plant, days in files.items()
-                for day in days
-                if day < today and day_key(plant, day) not in missing
-            )
-            found = max(over, default=None)
-            return None if found is None else (found[1], found[0])
-
-        found = await _off_loop(find)
-        if found is None:
+        if not self._unsealed:
+            self._unsealed, has_orphans = await _off_loop(self._look_for_days)
+            if has_orphans:
+                await self._process.ask({"do": "clear"})
+        if not self._unsealed:
             return False
-        plant, day = found
+        day, plant = self._unsealed.pop()
         # A day that cannot be sealed now is read when somebody asks for it.
         self._tried.add(day_key(plant, day))
-        asked = {"plant": plant, "day": day.isoformat(), "today": today.isoformat()}
-        await self._process.ask({"do": "seal", **asked})
+        today = self._today().isoformat()
+        await self._process.ask(
+            {"do": "seal", "plant": plant, "day": day.isoformat(), "today": today}
+        )
         return True
+
+    def _look_for_days(self) -> tuple[list[tuple[date, PlantId]], bool]:
+        """The days to be sealed, the newest last, and whether some have no recording any more."""
+        today = self._today()
+        days = {
+            day_key(plant, day): (day, plant)
+            for plant, files in files_of(self._settings.folder, self._settings.owners).items()
+            for day in files
+        }
+        sealed = sealed_keys(self._settings.folder)
+        left = days.keys() - sealed - self._tried
+        unsealed = sorted(days[key] for key in left if days[key][0] < today)
+        return unsealed, bool(sealed - days.keys())
 
     async def close(self) -> None:
         """End the process that reads recordings."""
