@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ import orjson
 import polars as pl
 import pytest
 
-from hil.domain.downsample import SignalBuckets
 from hil.domain.errors import HilError, InvalidInput, NotFound, QueueFull
 from hil.domain.plant import PlantId
 from hil.domain.recording_file import file_name, number_text
@@ -102,33 +102,35 @@ async def test_what_memory_has_needs_no_process(tmp_path: Path) -> None:
     assert got["signals"]["p_setpoint_kw"]["last"][-1] == 99
 
 
-@pytest.mark.parametrize("points", [30, 100, 300, 10_000])
-async def test_files_and_memory_make_one_answer(tmp_path: Path, points: int) -> None:
-    before, after = rows(0, 1000), rows(2000, 1000)
-    async with history_of(tmp_path, before, after) as history:
-        got = await asked(history, 0, 4000, points=points)
+@pytest.mark.parametrize("points", [50, 300, 10_000])
+@pytest.mark.parametrize("seam_s", [2000, 2010, 2034])
+async def test_files_and_memory_make_one_answer(tmp_path: Path, points: int, seam_s: float) -> None:
+    before, after = rows(0, 1000), rows(seam_s, 1000)
+    # The file has a part of what memory has, too, as it does while the engine runs.
+    async with history_of(tmp_path, [*before, *after[:100]], after) as history:
+        got = await asked(history, 0, 4200, points=points)
 
+    span = (START, START + timedelta(seconds=4200))
+    whole = answer_of_rows([*before, *after], NAMES, *span, points=points)
+    assert got["level_s"] == whole.level_s
     assert len(got["time"]) <= points
     times = [datetime.fromisoformat(time) for time in got["time"]]
-    assert times == sorted(times)
-    seam = START + timedelta(seconds=2000)
-    whole = answer_of_rows(
-        [*before, *after], NAMES, START, START + timedelta(seconds=4000), points=points
-    )
-    for name in ("p_setpoint_kw", "battery_active_power_kw"):
-        found, wanted = got["signals"][name], whole.signals[name]
-        assert max(found["max"]) == max(filter(None, wanted.max))
-        assert None not in found["last"]
-        if got["level_s"] == whole.level_s:
-            inside = [k for k, at in enumerate(times) if at != seam and at.second % 60 == 0]
-            assert inside
-            assert set(_columns(found, times)) >= set(_columns(wanted, whole.time)[:1])
+    assert times == sorted(set(times) | set(whole.time))
+    # Where the two meet a cell comes in two; all others are what the rows say.
+    seam = START + timedelta(seconds=seam_s)
+    shown = _by_time(times, got["signals"]["p_setpoint_kw"])
+    width = timedelta(seconds=whole.level_s)
+    wanted = _by_time(whole.time, asdict(whole.signals["p_setpoint_kw"]))
+    assert len(wanted) > 20
+    for time, values in wanted.items():
+        if not time <= seam < time + width:
+            assert shown[time] == pytest.approx(values)
+    assert len(shown) - len(wanted) == (seam not in wanted)
 
 
-def _columns(signal: Any, times: list[datetime]) -> list[tuple[Any, ...]]:
-    if isinstance(signal, SignalBuckets):
-        signal = {"min": signal.min, "max": signal.max, "last": signal.last}
-    return list(zip(times, signal["min"], signal["max"], signal["last"], strict=True))
+def _by_time(times: list[datetime], signal: dict[str, Any]) -> dict[datetime, tuple[Any, ...]]:
+    columns = (signal[what] for what in ("min", "max", "mean", "last"))
+    return dict(zip(times, zip(*columns, strict=True), strict=True))
 
 
 async def test_row_on_disk_holds_until_the_memory_begins(tmp_path: Path) -> None:
