@@ -22,6 +22,7 @@ from hil.history.sealed import About, Day, Source
 FRAMES_BYTES_MAX = 64 * 2**20
 # Of days: what is known of them without their rows, some kilobytes each.
 DAYS_MAX = 4_000
+SETTLED_NS = 2_000_000_000
 # A question that has to read more days than this is told to come again: some ten seconds.
 READ_MAX = 100
 
@@ -51,9 +52,15 @@ class Days:
         self._ranges: dict[date, tuple[int, int]] = {}
         self._frames_bytes = 0
         self._reads_left = READ_MAX
+        self._now_us = 0
 
-    def begin(self, reads: int = READ_MAX) -> None:
-        """Another question begins, which may read so many days."""
+    def begin(self, now_us: int = 0) -> None:
+        """Another question begins, at this time."""
+        self._now_us = now_us
+        self.allow(READ_MAX)
+
+    def allow(self, reads: int) -> None:
+        """Let the question under way read so many days."""
         self._reads_left = reads
 
     def files(self) -> dict[PlantId, dict[date, list[Path]]]:
@@ -64,8 +71,10 @@ class Days:
             return {}
         if self._listed is not None and self._listed[0] == changed_ns:
             return self._listed[1]
+        # A folder that has just changed may change again without a later time of change.
+        is_settled = self._now_us * 1000 - changed_ns > SETTLED_NS
         found = files_of(self.folder, self._owners)
-        self._listed = (changed_ns, found)
+        self._listed = (changed_ns, found) if is_settled else None
         return found
 
     def range_us(self, day: date) -> tuple[int, int]:

@@ -87,7 +87,7 @@ class History:
             "today": self._today().isoformat(),
         }
         grid_of(start, end, points=points, rows=0, gaps=0)  # refuses what cannot be answered
-        answer = await self._process.ask({"do": "survey", "enough": points, **asked})
+        answer = await self._ask({"do": "survey", "enough": points, **asked})
         rows, gaps = orjson.loads(answer)
         tail = None
         if seam is None:
@@ -99,7 +99,7 @@ class History:
             grid = grid_of(start, end, points=points, rows=rows + more_rows, gaps=gaps)
             reduce = self._recent.cut(plant, seam, end, grid)
             tail = orjson.Fragment(await _off_loop(lambda: orjson.dumps(reduce())))
-        return await self._process.ask(
+        return await self._ask(
             {
                 "do": "buckets",
                 "grid": (grid.width_s, grid.anchor_s, grid.is_cut),
@@ -114,7 +114,7 @@ class History:
     ) -> bytes:
         if plant is not None:
             self._known(plant)
-        return await self._process.ask(
+        return await self._ask(
             {
                 "do": "recordings",
                 "plant": plant,
@@ -169,16 +169,14 @@ class History:
         if not self._unsealed:
             self._unsealed, has_orphans = await _off_loop(self._look_for_days)
             if has_orphans:
-                await self._process.ask({"do": "clear"})
+                await self._ask({"do": "clear"})
         if not self._unsealed:
             return False
         day, plant = self._unsealed.pop()
         # A day that cannot be sealed now is read when somebody asks for it.
         self._tried.add(day_key(plant, day))
         today = self._today().isoformat()
-        await self._process.ask(
-            {"do": "seal", "plant": plant, "day": day.isoformat(), "today": today}
-        )
+        await self._ask({"do": "seal", "plant": plant, "day": day.isoformat(), "today": today})
         return True
 
     def _look_for_days(self) -> tuple[list[tuple[date, PlantId]], bool]:
@@ -198,11 +196,16 @@ class History:
         """End the process that reads recordings."""
         await self._process.close()
 
+    async def _ask(self, asked: dict[str, object]) -> bytes:
+        return await self._process.ask({**asked, "now_us": us(self._clock.now())})
+
     async def _pieces(self, asked: dict[str, object]) -> AsyncGenerator[bytes, None]:
         process = HistoryProcess(self._opening)
         self._exports += 1
         try:
-            async with aclosing(process.pieces(asked)) as pieces:
+            async with aclosing(
+                process.pieces({**asked, "now_us": us(self._clock.now())})
+            ) as pieces:
                 async for piece in pieces:
                     yield piece
         finally:

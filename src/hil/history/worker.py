@@ -48,7 +48,7 @@ class _Desk:
 
     def answer(self, asked: dict[str, Any]) -> bytes:
         """The answer to one question; an export is said in pieces before."""
-        self._days.begin()
+        self._days.begin(asked["now_us"])
         match asked["do"]:
             case "survey":
                 return orjson.dumps(survey(self._days, _question(asked), enough=asked["enough"]))
