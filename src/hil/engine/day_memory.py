@@ -85,7 +85,7 @@ class _PlantMemory:
         self._values = [array("d") for _ in names]
         self._gaps = array("q")
         self._levels = [_Level(width_s, len(names)) for width_s in LEVELS_S]
-        self._filled_us = 0  # how far the levels know what held
+        self._filled_us = 0  # how far the levels know what held: not yet the newest row
         self._is_known = False  # the newest row holds
         self.since_us: int | None = None
 
@@ -107,8 +107,6 @@ class _PlantMemory:
         self._end.append(at_us)
         for column, number in zip(self._values, numbers, strict=True):
             column.append(number)
-        for level in self._levels:
-            level.fill(numbers, at_us, at_us)
         self._filled_us = at_us
         self._is_known = True
         if len(self._at) >= self._rows_max + PORTION:
@@ -132,6 +130,8 @@ class _PlantMemory:
         self._filled_us = min(self._filled_us, cut_us)
         newest_us = self._at[-1] if self._at else None
         self._is_known = newest_us is not None and not (self._gaps and self._gaps[-1] > newest_us)
+        if self._is_known:
+            self._end[-1] = self._filled_us
         for row_us, values in sorted(rows):
             self.add(row_us, values)
 
@@ -146,6 +146,9 @@ class _PlantMemory:
         for level in reversed(self._levels):
             if grid.width_s and not grid.width_s % level.width_s:
                 starts, signals = level.between(start_us, end_us)
+                if self._is_known and start_us <= self._filled_us < end_us:
+                    newest = [column[-1] for column in self._values]
+                    level.add_newest(starts, signals, newest, self._filled_us)
                 return lambda: _buckets(self._names, starts, signals, gaps, grid)
         first, last = self._between(start_us, end_us)
         at, end = self._at[first:last], self._end[first:last]
@@ -184,11 +187,12 @@ class _PlantMemory:
         if not self._is_known:
             return
         self._end[-1] = until_us
-        if self._filled_us < until_us:
-            numbers = [column[-1] for column in self._values]
-            for level in self._levels:
-                level.fill(numbers, self._filled_us, until_us)
-            self._filled_us = until_us
+        if self._filled_us == until_us > self._at[-1]:
+            return
+        numbers = [column[-1] for column in self._values]
+        for level in self._levels:
+            level.fill(numbers, self._filled_us, until_us)
+        self._filled_us = until_us
 
     def _forget_before(self, at_us: int) -> None:
         count = bisect_left(self._at, at_us)
@@ -247,6 +251,21 @@ class _Level:
         """A copy of the stretches that begin in the range."""
         first, last = self.first_from(start_us), self.first_from(end_us)
         return self._at[first:last], [signal.slice(first, last) for signal in self._signals]
+
+    def add_newest(
+        self,
+        starts: "array[int]",
+        signals: Sequence[Stretches],
+        numbers: Sequence[float],
+        at_us: int,
+    ) -> None:
+        """Put these values, which hold from now on, at the end of such a copy."""
+        if not (starts and starts[-1] == self._at[-1] and at_us < self._cell_end_us):
+            starts.append(at_us)
+            for signal in signals:
+                signal.append_unknown()
+        for signal, number in zip(signals, numbers, strict=True):
+            signal.add(number, 0)
 
 
 def _buckets(
