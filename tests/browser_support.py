@@ -21,6 +21,7 @@ from hil.web.app import make_app
 from hil.web.server import Server
 from hil.web.settings import WebSettings
 from web_checkups import checkups_of
+from web_history import FakeHistory
 from web_logs import FakeLogs
 from web_sessions import sessions_of
 from web_support import LIB, NOON, SETTINGS, FakeEngine
@@ -68,6 +69,7 @@ class Served:
                 checkups=checkups_of(self.engine),
                 logs=FakeLogs(),
                 sessions=sessions_of(clock),
+                history=FakeHistory(self.engine),
                 clock=clock,
                 settings=self._settings,
             )

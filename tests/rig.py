@@ -9,6 +9,7 @@ from itertools import count
 
 from fake_source import FakeSource, market_access
 from hil.domain.commands import Command, CommandKind
+from hil.domain.downsample import Buckets, grid_of
 from hil.domain.plant import Device, PlantId, PlantSpec, Source, Transport
 from hil.domain.schedule import Schedule, Series
 from hil.domain.session import NewestRow, Session
@@ -96,6 +97,12 @@ class Rig:
 
     def state(self, plant: PlantId = LIB) -> PlantState:
         return self.engine.snapshot().plants[plant]
+
+    def measured(self, plant: PlantId, start: datetime, end: datetime, *, points: int) -> Buckets:
+        """What the memory has of the range."""
+        rows, gaps = self.engine.memory.count(plant, start, end)
+        grid = grid_of(start, end, points=points, rows=rows, gaps=gaps)
+        return self.engine.memory.cut(plant, start, end, grid)()
 
     async def wait(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -18,7 +18,7 @@ WITH_REASON = re.compile(
     r"#\s*noqa: [A-Z]+\d+(, [A-Z]+\d+)* - \S|#\s*type: ignore\[[a-z-]+(, [a-z-]+)*\]\s+# \S"
 )
 # Reached by the interpreter or an entry point, not by an import.
-ENTRY_MODULES = {"hil.__main__"}
+ENTRY_MODULES = {"hil.__main__", "hil.history.worker"}
 
 
 def name_of(path: Path) -> str:

@@ -1,7 +1,6 @@
 """An engine that plays a script, a clock, and clients for the tests of the web part."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,15 +11,15 @@ from zoneinfo import ZoneInfo
 import httpx
 from fastapi import FastAPI
 
+from hil.api import HistoryApi, LogApi, Versioned, VersionedOverride
 from hil.domain.alarms import CATALOGUE, AlarmKind
 from hil.domain.commands import Command, CommandKind, CommandStatus
-from hil.domain.downsample import Buckets, SignalBuckets
 from hil.domain.errors import EditConflict, Impossible, NotFound
 from hil.domain.faults import Fault, FaultKind
 from hil.domain.phase import Phase
 from hil.domain.plant import Nameplate, PlantId, Source, Transport
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
-from hil.domain.signals import COLUMNS, Measurement
+from hil.domain.signals import Measurement
 from hil.domain.snapshot import (
     Alarm,
     CommandsState,
@@ -39,7 +38,6 @@ from hil.domain.snapshot import (
     SiteInfo,
     Snapshot,
 )
-from hil.ports import LogApi, Versioned, VersionedOverride
 from hil.web.app import WebSettings, make_app
 from web_logs import FakeLogs
 from web_sessions import sessions_of
@@ -342,17 +340,6 @@ class FakeEngine:
         self.publish_plant(plant, faults=tuple(map(str, self.faults.values())))
         return tuple(self.faults.values())
 
-    async def measurements(
-        self, plant: PlantId, start: datetime, end: datetime, *, points: int
-    ) -> Buckets:
-        self._known(plant)
-        await self.may_measure.wait()
-        count = min(points, 450, int((end - start).total_seconds() // 2) + 1)
-        time = [start + timedelta(seconds=2 * k) for k in range(count)]
-        return Buckets(
-            time=time, level_s=0.0, signals={name: _wave(name, count) for name in COLUMNS}
-        )
-
     def _known(self, plant: PlantId) -> None:
         if plant not in self.picture.plants:
             raise NotFound(f"There is no plant {plant!r}; there are lib and vrfb.")
@@ -362,20 +349,16 @@ def _is_over(alarm: Alarm) -> bool:
     return alarm.cleared_at is not None and alarm.acked_at is not None
 
 
-def _wave(name: str, count: int) -> SignalBuckets:
-    # In the resolution of a meter, which is what makes real histories short.
-    values: list[float | None] = [
-        round(0.5 + k / 9000, 4) if name == "soc_pu" else round(100 * math.sin(k / 40), 1)
-        for k in range(count)
-    ]
-    return SignalBuckets(min=values, max=values, mean=values, last=values)
-
-
 def app_of(
-    engine: FakeEngine, settings: WebSettings = SETTINGS, logs: LogApi | None = None
+    engine: FakeEngine,
+    settings: WebSettings = SETTINGS,
+    *,
+    logs: LogApi | None = None,
+    history: HistoryApi | None = None,
 ) -> FastAPI:
     """The application over this engine."""
-    from web_checkups import checkups_of  # which is built on this module
+    from web_checkups import checkups_of  # which, as the next, is built on this module
+    from web_history import FakeHistory
 
     clock = FixedClock()
     return make_app(
@@ -383,6 +366,7 @@ def app_of(
         checkups=checkups_of(engine),
         logs=logs or FakeLogs(),
         sessions=sessions_of(clock),
+        history=history or FakeHistory(engine),
         clock=clock,
         settings=settings,
     )
@@ -390,9 +374,13 @@ def app_of(
 
 @asynccontextmanager
 async def client_of(
-    engine: FakeEngine, settings: WebSettings = SETTINGS, logs: LogApi | None = None
+    engine: FakeEngine,
+    settings: WebSettings = SETTINGS,
+    *,
+    logs: LogApi | None = None,
+    history: HistoryApi | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, in this process."""
-    transport = httpx.ASGITransport(app=app_of(engine, settings, logs))
+    transport = httpx.ASGITransport(app=app_of(engine, settings, logs=logs, history=history))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8050") as client:
         yield client

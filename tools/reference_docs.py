@@ -13,7 +13,7 @@ import click
 from hil.adapters.log_files import LogFiles
 from hil.adapters.log_folder import LogFolder
 from hil.adapters.system_clock import SystemClock
-from hil.assembly.bench import build_engine, checked_specs, emulated_fleet
+from hil.assembly.bench import build_engine, build_history, checked_specs, emulated_fleet
 from hil.checkup.through_engine import Checkups
 from hil.cli.main import hil
 from hil.config.load import load_default
@@ -132,11 +132,13 @@ def openapi_schema() -> dict[str, Any]:
         settings = WebSettings(title=config.site.name, zone=ZoneInfo(config.site.timezone))
         checkups = Checkups(engine, specs, clock, within_s=1)
         logs = LogFiles(LogFolder(Path(folder)), zone=settings.zone, clock=clock)
+        history = build_history(config, specs, Path(folder), recent=engine.memory, clock=clock)
         app = make_app(
             engine,
             checkups=checkups,
             logs=logs,
             sessions=engine.sessions,
+            history=history,
             clock=clock,
             settings=settings,
         )

@@ -244,6 +244,33 @@ async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
     writer.close()
 
 
+def section() -> str:
+    """The page's part: Plants that do not answer beside plants that do."""
+    got = measure()
+    sides = {"without": f"the {got['live']} alone", "with": "with the dead plants"}
+    rows = "\n".join(
+        f"| {what}, {label} | {got[key][side]['p50']:.1f} | {got[key][side]['p99']:.1f}"
+        f" | {got[key][side]['max']:.1f} |"
+        for key, what in (("late", "first request"), ("done", "last answer"))
+        for side, label in sides.items()
+    )
+    late, done = got["late"]["p99_ratio"], got["done"]["p99_ratio"]
+    return f"""## Dead plants beside live ones
+
+{got["live"]} emulated plants with the default map and steps of {got["period_s"]:g} s, alone and
+beside {got["black_holed"]} black-holed ones (every SYN is dropped) and {got["silent"]} silent ones
+(accepted, never answered), in turn in one run, {got["seconds"]} s each. All are asked to start.
+From the step to the first request and to the last answer of the {got["live"]}. Goal: as without
+the dead ones. The p99 with them to that without, by pairs of neighbouring runs: of the first
+request {late["median"]:.2f} ({late["min"]:.2f} to {late["max"]:.2f}), of the last answer
+{done["median"]:.2f} ({done["min"]:.2f} to {done["max"]:.2f}).
+
+| | p50 ms | p99 ms | max ms |
+| --- | --- | --- | --- |
+{rows}
+"""
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--serve", action="store_true")

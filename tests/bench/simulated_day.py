@@ -77,5 +77,24 @@ def _shares() -> dict[str, float]:
     return {name: round(own_s / total_s, 3) for name, own_s in own.most_common(12)}
 
 
+def section() -> str:
+    """The page's part: The virtual day."""
+    got = measure()
+    rows = "\n".join(f"| {name} | {share:.1%} |" for name, share in got["share"].items())
+    walls = ", ".join(f"{wall:.1f}" for wall in got["wall_s"])
+    median = got["wall_s"][len(got["wall_s"]) // 2]
+    return f"""## A day in virtual time
+
+The packaged bench ({got["plants"]} plants, dispatch and measurement every 2 s, emulation every 1 s)
+through engine, in-memory link, emulated plants and recorder, files included: **{median:.1f} s**
+(runs: {walls} s; goal: at most {got["goal_s"]:.0f} s). Where the time goes, own time by module in
+a profiled run:
+
+| module | share |
+| --- | --- |
+{rows}
+"""
+
+
 if __name__ == "__main__":
     print(json.dumps(measure(), indent=2))  # noqa: T201 - the result

@@ -327,7 +327,7 @@ def test_the_theme_follows_the_system_and_can_be_chosen(
 def test_the_api_page_works_under_the_same_policy(watched: Watched) -> None:
     page = watched.page
     page.goto(f"{watched.url}/api/docs")
-    page.get_by_text("/api/v1/plants/{plant}/measurements").click()
+    page.get_by_text("/api/v1/plants/{plant}/measurements", exact=True).click()
 
     opened_route = page.locator("details[open]")
     expect(opened_route.get_by_text("start (query, required)")).to_be_visible()

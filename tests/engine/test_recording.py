@@ -105,7 +105,7 @@ async def test_energy_since_the_start_is_integrated_by_hold() -> None:
 async def test_measurements_of_the_day_are_there_without_recording() -> None:
     async with running() as rig:
         await rig.wait(9)
-        got = await rig.engine.measurements(LIB, START, START + timedelta(hours=1), points=100)
+        got = rig.measured(LIB, START, START + timedelta(hours=1), points=100)
 
         assert got.time == [START + timedelta(seconds=2 * k) for k in range(5)]
         assert got.signals["soc_pu"].last == [0.5] * 5
@@ -119,7 +119,7 @@ async def test_up_to_32_plants_step_at_one_instant_and_more_are_spread() -> None
             offsets = set()
             for plant in rig.plants:
                 end = rig.clock.now()
-                got = await rig.engine.measurements(plant, START, end, points=100)
+                got = rig.measured(plant, START, end, points=100)
                 first, second = got.time[-2:]
                 assert second - first == timedelta(seconds=2)
                 offsets.add((second - START) % timedelta(seconds=2))
@@ -138,7 +138,7 @@ async def test_late_step_is_a_site_alarm_until_one_is_on_time() -> None:
             "LIB",
             rig.clock,
             rig.engine._recorder,
-            rig.engine._memory,
+            rig.engine.memory,
             lateness,
             lambda: rig.engine._site.selectors,
             lambda kind, detail: said.append(detail),

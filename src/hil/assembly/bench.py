@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from hil import __version__
 from hil.adapters.csv_recordings import CsvRecordings
+from hil.api import Recent
 from hil.config.model import Config
 from hil.config.unmet import passed_over, refusals
 from hil.config.values import plant_faults, plant_specs, site_info
@@ -15,10 +16,13 @@ from hil.domain.errors import InvalidInput
 from hil.domain.plant import PlantId, PlantSpec, Source, Transport
 from hil.domain.signals import COLUMNS
 from hil.emulation.fleet import EmulatedFleet
+from hil.engine.day_memory import HOLD_S
 from hil.engine.engine import Engine
 from hil.engine.fleet import LinkOf
 from hil.engine.market import MarketAccess
 from hil.engine.settings import Compression, EngineSettings
+from hil.history.history import History, HistorySettings
+from hil.history.listing import Owner
 from hil.ports import Clock, DeviceLocks, EmulatorControl, StateStore
 
 # Of the configuration's hash; enough to tell the configurations of a bench apart.
@@ -127,4 +131,26 @@ def build_engine(
         emulator=emulator,
         market=market,
         new_id=lambda: f"{draw.getrandbits(64):016x}",
+    )
+
+
+def build_history(
+    config: Config,
+    specs: tuple[PlantSpec, ...],
+    directory: Path,
+    *,
+    recent: Recent,
+    clock: Clock,
+) -> History:
+    """The history of the recordings below the directory and of what is in memory."""
+    return History(
+        HistorySettings(
+            folder=directory / config.recording.directory,
+            zone=ZoneInfo(config.site.timezone),
+            owners={spec.id: Owner(spec.name, spec.nameplate.v_nominal_kv) for spec in specs},
+            signals={spec.id: (*COLUMNS, *spec.extra_signals) for spec in specs},
+            hold_s=max(HOLD_S, config.recording.compression.max_gap_s),
+        ),
+        recent,
+        clock,
     )

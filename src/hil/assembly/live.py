@@ -22,13 +22,16 @@ from hil.adapters.modbus_server import ModbusServer
 from hil.adapters.shared_link import TcpLinks
 from hil.adapters.sqlite_store import SqliteStore
 from hil.adapters.system_clock import SystemClock
-from hil.assembly.bench import build_engine, checked_specs, emulated_fleet
+from hil.assembly.bench import build_engine, build_history, checked_specs, emulated_fleet
 from hil.assembly.market import market_access
 from hil.checkup.through_engine import Checkups
 from hil.config.model import Config
+from hil.domain.errors import HilError
 from hil.domain.plant import PlantSpec, Transport
+from hil.engine.cadence import NS_PER_S, Bell
 from hil.engine.engine import Engine
 from hil.engine.supervisor import Supervisor
+from hil.history.history import History
 from hil.web.app import WebSettings, make_app
 from hil.web.server import Server
 
@@ -37,6 +40,8 @@ log = logging.getLogger(__name__)
 STATE_NAME = "hil.sqlite"
 # Open answers have this long to be finished at the end; the server itself drops streams sooner.
 WEB_CLOSES_WITHIN_S = 10.0
+# So long after midnight, at most, the day before begins to be sealed.
+LOOKS_FOR_DAYS_NS = 1800 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,7 @@ class Live:
         self._clock = SystemClock()
         self._supervisor = Supervisor(self._clock)
         self._doors = Supervisor(self._clock)
+        self._sealing = Supervisor(self._clock)
         self._stack = AsyncExitStack()
         self._server: Server | None = None
         self._web_ended = asyncio.Event()
@@ -179,6 +185,7 @@ class Live:
         )
         self._stack.push_async_callback(self._close_engine)
         await self.engine.start()
+        history = self._start_history(specs, directory, self.engine)
         app = make_app(
             self.engine,
             logs=logs,
@@ -186,6 +193,7 @@ class Live:
                 self.engine, specs, self._clock, within_s=config.timing.modbus_timeout_s
             ),
             sessions=self.engine.sessions,
+            history=history,
             clock=self._clock,
             settings=self._web_settings(),
         )
@@ -198,6 +206,29 @@ class Live:
 
         self._supervisor.start("web", serve)
         self._stack.push_async_callback(self._stop_web)
+
+    def _start_history(
+        self, specs: tuple[PlantSpec, ...], directory: DataDirectory, engine: Engine
+    ) -> History:
+        history = build_history(
+            self._config, specs, directory.path, recent=engine.memory, clock=self._clock
+        )
+        self._stack.push_async_callback(history.close)
+
+        async def seal() -> None:
+            bell = Bell(self._clock)
+            while True:
+                try:
+                    is_done = not await history.seal_next()
+                except HilError as error:
+                    log.warning("a day is not sealed: %s", error)
+                    is_done = False
+                if is_done:
+                    await bell.wait_until(self._clock.monotonic_ns() + LOOKS_FOR_DAYS_NS)
+
+        self._sealing.start("seal days", seal)
+        self._stack.push_async_callback(self._sealing.stop)
+        return history
 
     def _web_settings(self) -> WebSettings:
         web, site = self._config.web, self._config.site

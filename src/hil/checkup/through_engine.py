@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from hil.api import Lender
 from hil.checkup.smoke import smoke
 from hil.domain.errors import Impossible, InvalidInput, NotFound
 from hil.domain.modbus_pdu import ReadReply, ReadRequest, Refusal
 from hil.domain.phase import Phase
 from hil.domain.plant import PlantId, PlantSpec
 from hil.domain.smoke_report import Reading, SmokeReport, reading_of
-from hil.ports import Clock, Lender
+from hil.ports import Clock
 
 
 class Checkups:

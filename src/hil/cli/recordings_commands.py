@@ -18,7 +18,7 @@ from hil.domain.errors import HilError, InvalidInput
 from hil.domain.recording_file import parse_name
 from hil.domain.site_day import day_range, site_day
 from hil.history.compress import Compressed, compress_file
-from hil.history.export import CSV, export
+from hil.history.export_files import CSV, export
 from hil.history.open_files import opened_by
 from hil.history.read import read_day
 from hil.history.spans import spans_of

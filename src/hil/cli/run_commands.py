@@ -10,6 +10,7 @@ import click
 
 from hil.adapters.log_output import log_to_stderr
 from hil.adapters.system_clock import SystemClock
+from hil.api import EngineApi
 from hil.assembly.live import Live, Parts, user_name
 from hil.cli.options import config_option, data_dir_option, default_data_dir, load_config
 from hil.config.model import Config
@@ -18,7 +19,6 @@ from hil.domain.commands import CommandKind
 from hil.domain.errors import HilError
 from hil.domain.phase import Phase
 from hil.domain.plant import Transport
-from hil.ports import EngineApi
 
 port_option = click.option(
     "--port", type=click.IntRange(1, 65535), help="Port of the page instead of web.port."

@@ -1,16 +1,27 @@
-"""Rows into at most N buckets that keep the peaks."""
+"""Rows into at most N buckets that keep the peaks, the gaps and the time that values held."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import groupby
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from math import inf, isfinite, isnan, nan
 from operator import mul
 
 from hil.domain.errors import InvalidInput
-from hil.domain.signals import Row
 
-Values = tuple[float | None, ...]
-_Event = tuple[datetime, Values | None]
+US_PER_S = 1_000_000
+# Whole parts of a minute, an hour and a day, so that coarse buckets are made of finer ones.
+_SECONDS = (1, 2, 5, 10, 20, 30)
+_MINUTES = (1, 2, 5, 10, 15, 30)
+_HOURS = (1, 2, 3, 4, 6, 12, 24)
+WIDTHS_S = (*_SECONDS, *(60 * m for m in _MINUTES), *(3600 * h for h in _HOURS))
+# Wider ones are any number of the coarsest level's buckets.
+COARSEST_S = 900
+# A mean is a computed figure: more decimals are noise, and make answers long.
+MEAN_DECIMALS = 6
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,27 +44,36 @@ class Buckets:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bucket:
-    """What one bucket shows: values and for how many seconds each held; none of them is a gap."""
+class Grid:
+    """How a range is divided: cells of `width_s` counted from `anchor_s` after the epoch.
 
-    at: datetime
-    values: tuple[Values, ...]
-    holds_s: tuple[float, ...]
+    `width_s` 0: every row stands for itself. A gap cuts its cell in two where `is_cut`; else a cell
+    has one bucket and one gap at most.
+    """
+
+    width_s: int
+    anchor_s: int = 0
+    is_cut: bool = True
+
+    def whole(self, start_us: int, end_us: int) -> tuple[int, int]:
+        """The range, widened to whole cells."""
+        if not self.width_s:
+            return start_us, end_us
+        width, anchor = self.width_s * US_PER_S, self.anchor_s * US_PER_S
+        return start_us - (start_us - anchor) % width, end_us + (anchor - end_us) % width
+
+    def cell(self, at_us: int) -> int:
+        """The number of the cell that an instant is in."""
+        return (at_us - self.anchor_s * US_PER_S) // (self.width_s * US_PER_S)
 
 
-def bucketise(
-    rows: Sequence[Row], names: Sequence[str], *, start: datetime, end: datetime, points: int
-) -> Buckets:
-    """The rows of `[start, end)` in at most `points` buckets of equal width.
-
-    A value holds until the next row, so that a bucket also shows the value it begins with, and one
-    without rows shows only that. A boundary stands in a bucket of its own that is null in all
-    signals. A bucket's time is where it begins, or its first row where nothing held before.
+def grid_of(start: datetime, end: datetime, *, points: int, rows: int, gaps: int) -> Grid:
+    """The finest grid that shows `[start, end)` in at most `points` buckets, gaps included.
 
     Args:
-        rows: In the order of time, all inside the range.
-        names: The signals, in the order of `Row.values`; a row may have fewer, which are unknown.
         points: At least 2.
+        rows: How many rows there are in the range, without gaps.
+        gaps: How often nothing is known any more; each costs a bucket.
 
     Raises:
         InvalidInput: Fewer than 2 points, or a range that is empty.
@@ -62,122 +82,198 @@ def bucketise(
         raise InvalidInput(f"points must be at least 2, not {points}")
     if not start < end:
         raise InvalidInput("the range is empty: its start must lie before its end")
-    if len(rows) <= points:
-        level_s = 0.0
-        buckets = [_own_bucket(row) for row in rows]
-    else:
-        runs = _boundary_runs(rows)
-        # Each run of boundaries costs a bucket and cuts another in two. Where that would eat up
-        # the grid, a cell has one bucket and one gap at most.
-        is_cut = 4 * runs <= points
-        cells = points - 2 * runs if is_cut else points // 2
-        grid = _Grid(start, -((start - end) // cells), is_cut=is_cut)
-        level_s = grid.width.total_seconds()
-        buckets = grid.buckets(rows)
-    signals = {name: SignalBuckets(min=[], max=[], mean=[], last=[]) for name in names}
-    for bucket in buckets:
-        _add(bucket, tuple(signals.values()))
-    return Buckets(time=[bucket.at for bucket in buckets], level_s=level_s, signals=signals)
+    if rows + gaps <= points:
+        return Grid(0)
+    # Each gap also cuts another bucket in two. Where that would eat up the points, it does not.
+    is_cut = 4 * gaps <= points
+    cells = points - 2 * gaps if is_cut else points // 2
+    start_us, end_us = us(start), us(end)
+    for width_s in WIDTHS_S:
+        first, last = Grid(width_s).whole(start_us, end_us)
+        if last - first <= cells * width_s * US_PER_S:
+            return Grid(width_s, is_cut=is_cut)
+    step_us = COARSEST_S * US_PER_S
+    first_us = start_us // step_us * step_us
+    width_s = -((first_us - end_us) // (cells * step_us)) * COARSEST_S
+    return Grid(width_s, first_us // US_PER_S, is_cut=is_cut)
 
 
-def _boundary_runs(rows: Sequence[Row]) -> int:
-    return sum(is_boundary for is_boundary, _ in groupby(rows, lambda row: row.values is None))
+def us(at: datetime) -> int:
+    """Microseconds since the epoch."""
+    return (at - EPOCH) // timedelta(microseconds=1)
 
 
-def _own_bucket(row: Row) -> _Bucket:
-    return _Bucket(row.at, () if row.values is None else (row.values,), (1.0,))
+def instant(at_us: int) -> datetime:
+    """The instant of microseconds since the epoch."""
+    return EPOCH + timedelta(microseconds=at_us)
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """Cells of equal width from `start` on."""
-
-    start: datetime
-    width: timedelta
-    is_cut: bool
-
-    def buckets(self, rows: Iterable[Row]) -> list[_Bucket]:
-        """Every cell from the first row to the last, without those inside a gap."""
-        buckets: list[_Bucket] = []
-        held: Values | None = None
-        empty = 0
-        for cell, group in groupby(rows, key=self._cell):
-            if held is not None:
-                buckets += [
-                    _Bucket(self.start + k * self.width, (held,), (1.0,))
-                    for k in range(empty, cell)
-                ]
-            events = [(row.at, row.values) for row in group]
-            begin = self.start + cell * self.width
-            if held is not None and events[0][0] > begin:
-                events.insert(0, (begin, held))
-            held, empty = events[-1][1], cell + 1
-            until = max(begin + self.width, events[-1][0])
-            for bucket in _pieces(events, until) if self.is_cut else _whole(events, until):
-                if bucket.values or not buckets or buckets[-1].values:
-                    buckets.append(bucket)
-        return buckets
-
-    def _cell(self, row: Row) -> int:
-        return (row.at - self.start) // self.width
+def _floats() -> "array[float]":
+    return array("d")
 
 
-def _pieces(events: list[_Event], until: datetime) -> Iterator[_Bucket]:
-    """The events of a cell, cut at its boundaries."""
-    ends = [*(at for at, _ in events[1:]), until]
-    piece: list[tuple[_Event, datetime]] = []
-    for event, end in zip(events, ends, strict=True):
-        if event[1] is not None:
-            piece.append((event, end))
-            continue
-        if piece:
-            yield _filled(piece)
-        piece = []
-        yield _Bucket(event[0], (), ())
-    if piece:
-        yield _filled(piece)
+@dataclass(slots=True)
+class Stretches:
+    """One signal over stretches of time, one item each.
+
+    Where nothing is known `low` is +inf, `high` -inf and `held_us` 0, so that minima, maxima and
+    sums are right without a look; `last` is NaN where it is not known at the stretch's end.
+    `area` is the sum of the values times the microseconds that each held.
+    """
+
+    low: "array[float]" = field(default_factory=_floats)
+    high: "array[float]" = field(default_factory=_floats)
+    area: "array[float]" = field(default_factory=_floats)
+    held_us: "array[float]" = field(default_factory=_floats)
+    last: "array[float]" = field(default_factory=_floats)
+
+    @classmethod
+    def of_held(cls, values: Sequence[float], held_us: Sequence[int]) -> "Stretches":
+        """One value in force over each stretch; NaN is not known."""
+        is_whole = not any(map(isnan, values))
+        known = values if is_whole else [0.0 if isnan(value) else value for value in values]
+        held = array("d", held_us)
+        if is_whole:
+            return cls(
+                array("d", values),
+                array("d", values),
+                array("d", map(mul, known, held)),
+                held,
+                array("d", values),
+            )
+        return cls(
+            array("d", [inf if isnan(value) else value for value in values]),
+            array("d", [-inf if isnan(value) else value for value in values]),
+            array("d", map(mul, known, held)),
+            array("d", [0.0 if isnan(v) else us for v, us in zip(values, held, strict=True)]),
+            array("d", values),
+        )
+
+    def append_unknown(self) -> None:
+        """Begin a stretch of which nothing is known yet."""
+        self.low.append(inf)
+        self.high.append(-inf)
+        self.area.append(0.0)
+        self.held_us.append(0.0)
+        self.last.append(nan)
+
+    def add(self, value: float, held_us: int) -> None:
+        """The last stretch goes on with this value, in force for so long; NaN is not known."""
+        self.last[-1] = value
+        if isnan(value):
+            return
+        if value < self.low[-1]:
+            self.low[-1] = value
+        if value > self.high[-1]:
+            self.high[-1] = value
+        if held_us:
+            self.area[-1] += value * held_us
+            self.held_us[-1] += held_us
+
+    def slice(self, first: int, last: int) -> "Stretches":
+        """The stretches `[first, last)`, copied."""
+        return Stretches(
+            self.low[first:last],
+            self.high[first:last],
+            self.area[first:last],
+            self.held_us[first:last],
+            self.last[first:last],
+        )
+
+    def drop(self, first: int, last: int | None) -> None:
+        """Forget the stretches `[first, last)`."""
+        for column in (self.low, self.high, self.area, self.held_us, self.last):
+            del column[first:last]
+
+    def merged(self, groups: Sequence[tuple[int, int] | None]) -> SignalBuckets:
+        """A bucket for each group of neighbours `[first, last)`; None is a gap."""
+        if all(group is not None and group[1] - group[0] == 1 for group in groups):
+            low, high, area, held = self.low, self.high, self.area, self.held_us
+            last: Sequence[float] = self.last
+        else:
+            cut = [(0, 0) if group is None else group for group in groups]
+            low = array("d", [min(self.low[a:b], default=inf) for a, b in cut])
+            high = array("d", [max(self.high[a:b], default=-inf) for a, b in cut])
+            area = array("d", [sum(self.area[a:b]) for a, b in cut])
+            held = array("d", [sum(self.held_us[a:b]) for a, b in cut])
+            last = [self.last[b - 1] if b > a else nan for a, b in cut]
+        return SignalBuckets(
+            min=_known(low),
+            max=_known(high),
+            mean=[
+                _mean(*each) if each[0] <= each[1] else None
+                for each in zip(low, high, area, held, strict=True)
+            ],
+            last=_known(last),
+        )
 
 
-def _whole(events: list[_Event], until: datetime) -> list[_Bucket]:
-    """The events of a cell in one bucket, with a gap beside it when there is a boundary."""
-    ends = [*(at for at, _ in events[1:]), until]
-    piece = [pair for pair in zip(events, ends, strict=True) if pair[0][1] is not None]
-    gaps = [_Bucket(at, (), ()) for at, values in events if values is None]
-    buckets = gaps[:1] + ([_filled(piece)] if piece else [])
-    return sorted(buckets, key=lambda bucket: bucket.at)
+def _known(values: Sequence[float]) -> list[float | None]:
+    return [value if isfinite(value) else None for value in values]
 
 
-def _filled(piece: list[tuple[_Event, datetime]]) -> _Bucket:
-    values = tuple([event[1] for event, _ in piece if event[1] is not None])
-    holds_s = tuple([(end - event[0]).total_seconds() for event, end in piece])
-    return _Bucket(piece[0][0][0], values, holds_s)
-
-
-def _add(bucket: _Bucket, signals: Sequence[SignalBuckets]) -> None:
-    width = len(signals)
-    rows = [
-        values if len(values) == width else (*values, *(None,) * width)[:width]
-        for values in bucket.values
-    ]
-    columns: Iterable[Values] = zip(*rows, strict=True) if rows else [(None,)] * width
-    for signal, column in zip(signals, columns, strict=True):
-        known = [value for value in column if value is not None]
-        low, high = min(known, default=None), max(known, default=None)
-        signal.min.append(low)
-        signal.max.append(high)
-        signal.mean.append(low if low == high else _mean(column, bucket.holds_s))
-        signal.last.append(column[-1])
-
-
-def _mean(column: Values, holds_s: Sequence[float]) -> float:
-    """The mean of what is known, each value weighted with how long it held."""
-    known: list[float] = []
-    weights: list[float] = []
-    for value, hold_s in zip(column, holds_s, strict=True):
-        if value is not None:
-            known.append(value)
-            weights.append(hold_s)
-    total_s = sum(weights)
+def _mean(low: float, high: float, area: float, held_us: float) -> float:
+    if low == high:
+        return low
     # Rows of one instant hold for no time at all.
-    mean = sum(map(mul, known, weights)) / total_s if total_s else sum(known) / len(known)
-    return min(max(mean, min(known)), max(known))
+    mean = area / held_us if held_us else (low + high) / 2
+    return min(max(round(mean, MEAN_DECIMALS), low), high)
+
+
+def grouped(
+    starts_us: Sequence[int], gaps_us: Sequence[int], grid: Grid
+) -> tuple[list[int], list[tuple[int, int] | None]]:
+    """The buckets of stretches that begin at these instants, and of the gaps between them.
+
+    Returns when each bucket begins, and which stretches `[first, last)` are in it; None is a gap.
+    """
+    marks = list(gaps_us)
+    if not grid.is_cut:
+        marks = [
+            gap for k, gap in enumerate(marks) if not k or grid.cell(marks[k - 1]) != grid.cell(gap)
+        ]
+    groups: list[tuple[int, tuple[int, int] | None]] = [(gap, None) for gap in marks]
+    groups += [(starts_us[a], (a, b)) for a, b in _runs(starts_us, gaps_us, grid)]
+    groups.sort(key=lambda group: group[0])
+    return [at_us for at_us, _ in groups], [group for _, group in groups]
+
+
+def _runs(
+    starts_us: Sequence[int], gaps_us: Sequence[int], grid: Grid
+) -> Iterator[tuple[int, int]]:
+    """Runs of stretches within one cell and, where gaps cut, between two gaps."""
+    if not starts_us:
+        return
+    if not grid.width_s:
+        yield from ((k, k + 1) for k in range(len(starts_us)))
+        return
+    keys: list[object] = list(map(grid.cell, starts_us))
+    if grid.is_cut and gaps_us:
+        keys = [(key, bisect_right(gaps_us, at)) for key, at in zip(keys, starts_us, strict=True)]
+    cuts = [k for k, (a, b) in enumerate(pairwise(keys), 1) if a != b]
+    yield from pairwise((0, *cuts, len(keys)))
+
+
+def spread(
+    starts_us: Sequence[int], ends_us: Sequence[int], grid: Grid
+) -> tuple[list[int], list[int], list[int]]:
+    """Stretches cut where cells begin.
+
+    Returns of each part the start, how long it is, and which stretch it is of.
+    """
+    width = grid.width_s * US_PER_S
+    starts: list[int] = []
+    lengths: list[int] = []
+    sources: list[int] = []
+    for k, (start_us, end_us) in enumerate(zip(starts_us, ends_us, strict=True)):
+        begin = grid.whole(start_us, start_us + 1)[1] if width else end_us
+        if begin >= end_us:
+            starts.append(start_us)
+            lengths.append(end_us - start_us)
+            sources.append(k)
+            continue
+        edges = [start_us, *range(begin, end_us, width), end_us]
+        starts += edges[:-1]
+        lengths += [b - a for a, b in pairwise(edges)]
+        sources += [k] * (len(edges) - 1)
+    return starts, lengths, sources

@@ -1,16 +1,14 @@
 """The engine: its parts put together, started, asked and stopped."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
+from hil.api import Versioned, VersionedOverride
 from hil.domain.alarms import AlarmKind
 from hil.domain.commands import Command, CommandKind
-from hil.domain.downsample import Buckets, bucketise
 from hil.domain.errors import NotFound
 from hil.domain.faults import Fault, FaultKind
 from hil.domain.plant import PlantId, PlantSpec, Transport
@@ -38,24 +36,15 @@ from hil.engine.recorder import Recorder
 from hil.engine.schedules import Schedules, StoredOverride
 from hil.engine.sessions import SHUTDOWN, Sessions
 from hil.engine.settings import EngineSettings
+from hil.engine.shutdown import stop_all
 from hil.engine.site import Site
 from hil.engine.supervisor import Supervisor
-from hil.ports import (
-    Clock,
-    DeviceLocks,
-    EmulatorControl,
-    RowSink,
-    StateStore,
-    Versioned,
-    VersionedOverride,
-)
+from hil.ports import Clock, DeviceLocks, EmulatorControl, RowSink, StateStore
 
 log = logging.getLogger(__name__)
 
 # How often the engine says that it is alive: a crash is dated to this.
 ALIVE_NS = 10 * NS_PER_S
-# Rounds of stops at a shutdown: a second one for what came in during the first.
-SHUTDOWN_ROUNDS = 2
 
 
 class Engine:
@@ -91,7 +80,7 @@ class Engine:
         self._sink = sink
         self._clock = clock
         self._new_id = new_id
-        self._memory = DayMemory()
+        self.memory = DayMemory({s.id: (*COLUMNS, *s.extra_signals) for s in specs})
         self._lateness = Lateness()
         self._ledgers = {spec.id: Ledger() for spec in specs}
         self._supervisor = Supervisor(clock)
@@ -156,7 +145,7 @@ class Engine:
             desk=self._desk,
             journal=self._journal,
             recorder=self._recorder,
-            memory=self._memory,
+            memory=self.memory,
             lateness=self._lateness,
             ledgers=self._ledgers,
             schedules=self._schedules,
@@ -183,17 +172,9 @@ class Engine:
             claims=claims,
             on_transport=self._fleet.switch_transport,
         )
-        self._start_tasks()
-        log.info(
-            "engine started site=%r transport=%s source=%s plants=%s%s",
-            self._settings.site.name,
-            self._site.selectors.transport,
-            self._site.selectors.source,
-            ",".join(self._specs),
-            " after a crash" if earlier.crashed else "",
-        )
+        self._start_tasks(" after a crash" if earlier.crashed else "")
 
-    def _start_tasks(self) -> None:
+    def _start_tasks(self, after: str) -> None:
         self._publish_site()
         self._supervisor.start("journal", self._journal.run)
         self._supervisor.start("alive", self._say_alive)
@@ -203,6 +184,14 @@ class Engine:
         for plant, loop in self._fleet.loops.items():
             self._supervisor.start(f"plant {plant}", loop.run, loop.after_failure)
         self._is_started = True
+        log.info(
+            "engine started site=%r transport=%s source=%s plants=%s%s",
+            self._settings.site.name,
+            self._site.selectors.transport,
+            self._site.selectors.source,
+            ",".join(self._specs),
+            after,
+        )
 
     def _made_market(self) -> MarketDesk:
         return MarketDesk(
@@ -211,7 +200,7 @@ class Engine:
             self._clock,
             self._board,
             selectors=lambda: self._site.selectors,
-            measured=self._memory.newest,
+            measured=self.memory.newest,
             tell=lambda kind, detail: self._desk.set(kind, None, detail),
         )
 
@@ -237,26 +226,9 @@ class Engine:
 
         Returns one sentence for each plant that could not be brought to a stop.
         """
-        self._commander.closing = "the engine is shutting down"
         self._recorder.note_ending_of_all(SHUTDOWN)
-        loops = self._fleet.loops
-        ended: dict[PlantId, Command] = {}
-        for _ in range(SHUTDOWN_ROUNDS):
-            stops = {
-                plant: self._commander.submit(CommandKind.STOP, plant, by="shutdown")
-                for plant, loop in loops.items()
-                if not loop.is_quiet and not loop.is_foreign
-            }
-            ended |= {plant: await self._ended(stop.id) for plant, stop in stops.items()}
-        failures = {plant: stop.error for plant, stop in ended.items() if stop.error is not None}
-        foreign = {
-            plant: "it was found enabled by somebody else, and was left alone"
-            for plant, loop in loops.items()
-            if loop.is_foreign
-        }
-        return tuple(
-            f"{self._specs[plant].name}: {why}" for plant, why in (failures | foreign).items()
-        )
+        left = await stop_all(self._fleet.loops, self._commander, self._audit, self._clock)
+        return tuple(f"{self._specs[plant].name}: {why}" for plant, why in left.items())
 
     async def close(self) -> tuple[str, ...]:
         """Stop the tasks and write what is left; no plant is written any more.
@@ -278,12 +250,6 @@ class Engine:
             f"{self._specs[plant].name}: {rows} rows could not be written"
             for plant, rows in self._recorder.unwritten().items()
         )
-
-    async def _ended(self, command_id: str) -> Command:
-        bell = Bell(self._clock)
-        while not (command := self._audit.command(command_id)).status.is_final:
-            await bell.wait_until(self._clock.monotonic_ns() + NS_PER_S // 20)
-        return command
 
     async def _soc_left(self, plant: PlantId) -> float:
         """The state of charge that an idle emulated plant is to take up."""
@@ -412,15 +378,6 @@ class Engine:
         self, plant: PlantId, kinds: Sequence[FaultKind], *, by: str
     ) -> tuple[Fault, ...]:
         return await self._bench.clear_faults(self._known(plant), kinds, by=by)
-
-    async def measurements(
-        self, plant: PlantId, start: datetime, end: datetime, *, points: int
-    ) -> Buckets:
-        names = (*COLUMNS, *self._specs[self._known(plant)].extra_signals)
-        rows = self._memory.between(plant, start, end)
-        reduce = partial(bucketise, rows, names, start=start, end=end, points=points)
-        # A whole day takes a third of a second: not on the loop that dispatches.
-        return await asyncio.get_running_loop().run_in_executor(None, reduce)
 
     def lend(self, plant: PlantId, device: str | None = None) -> LentLink:
         return self._fleet.loops[self._known(plant)].guests.lend(device)

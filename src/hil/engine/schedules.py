@@ -4,11 +4,11 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from hil.api import Versioned
 from hil.domain.errors import EditConflict
 from hil.domain.plant import PlantId
 from hil.domain.schedule import Schedule, Series, Signal
 from hil.engine.journal import Journal
-from hil.ports import Versioned
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Request, Response
 
+from hil.api import EngineApi
 from hil.domain.snapshot import Alarm
-from hil.ports import EngineApi
 from hil.web.answer import json_response
 from hil.web.arguments import ACK_BODY, AckBody, Caller
 from hil.web.body import json_docs, read_optional_json

@@ -28,11 +28,14 @@ def json_response(
 
 async def large_json_response(request: Request, value: Any) -> Response:
     """The value as JSON, gzipped off the loop where that saves something."""
-    response = json_response(value)
-    response.headers["Vary"] = "Accept-Encoding"
-    if len(response.body) >= GZIP_FROM_BYTES and takes_gzip(request):
-        plain = bytes(response.body)
-        response.body = await off_loop(lambda: gzip.compress(plain, GZIP_LEVEL, mtime=0))
-        response.headers["Content-Encoding"] = "gzip"
-        response.headers["Content-Length"] = str(len(response.body))
-    return response
+    return await large_json_bytes(request, orjson.dumps(value))
+
+
+async def large_json_bytes(request: Request, body: bytes) -> Response:
+    """JSON that is encoded already, gzipped off the loop where that saves something."""
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    if len(body) >= GZIP_FROM_BYTES and takes_gzip(request):
+        headers["Content-Encoding"] = "gzip"
+        plain = body
+        body = await off_loop(lambda: gzip.compress(plain, GZIP_LEVEL, mtime=0))
+    return Response(body, media_type="application/json", headers=headers)

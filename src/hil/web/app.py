@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from hil.ports import CheckupApi, Clock, EngineApi, LogApi, SessionsApi
+from hil.api import CheckupApi, EngineApi, HistoryApi, LogApi, SessionsApi
+from hil.ports import Clock
 from hil.web.alarm_routes import alarm_routes
 from hil.web.answer import json_response
 from hil.web.arguments import (
@@ -74,6 +75,7 @@ def make_app(
     checkups: CheckupApi,
     logs: LogApi,
     sessions: SessionsApi,
+    history: HistoryApi,
     clock: Clock,
     settings: WebSettings,
 ) -> FastAPI:
@@ -93,7 +95,7 @@ def make_app(
     add_problem_handlers(app, headers=headers)
     for routes in (
         read_routes(engine, feed),
-        history_routes(engine),
+        history_routes(engine, history),
         schedule_routes(engine),
         loading_routes(engine, settings),
         override_routes(engine),

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
@@ -50,6 +50,23 @@ Instant = Annotated[
     datetime,
     PlainValidator(instant),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-15T12:00:00Z"]}),
+]
+
+
+def calendar_day(value: Any) -> date:
+    """A date such as 2026-01-15; raises ValueError with what to do."""
+    try:
+        if isinstance(value, str) and len(value) == len("2026-01-15"):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise ValueError(f"{str(value)[:40]!r} is no date, such as 2026-01-15")
+
+
+Day = Annotated[
+    date,
+    PlainValidator(calendar_day),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-01-15"]}),
 ]
 Power = Annotated[float, Field(ge=-MAX_POWER, le=MAX_POWER, allow_inf_nan=False)]
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from hil.api import CheckupApi
 from hil.domain.plant import PlantId
 from hil.domain.smoke_report import Reading, SmokeReport
-from hil.ports import CheckupApi
 from hil.web.answer import json_response
 from hil.web.arguments import SMOKE_BODY, SmokeBody
 from hil.web.body import json_docs, read_optional_json

@@ -4,9 +4,9 @@ from enum import StrEnum
 
 from fastapi import APIRouter, Response
 
+from hil.api import EngineApi
 from hil.domain.commands import Command, CommandKind
 from hil.domain.plant import PlantId
-from hil.ports import EngineApi
 from hil.web.answer import json_response
 from hil.web.arguments import Caller
 from hil.web.problem import problem_docs

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 
+from hil.api import EngineApi
 from hil.domain.faults import Fault, kinds_of, parse_faults
 from hil.domain.plant import PlantId
-from hil.ports import EngineApi
 from hil.web.answer import json_response
 from hil.web.arguments import Caller
 from hil.web.body import read_optional_json

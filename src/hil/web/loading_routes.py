@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
+from hil.api import EngineApi
 from hil.domain.errors import InvalidInput
 from hil.domain.plant import Nameplate, PlantId
 from hil.domain.schedule import Schedule, Signal
 from hil.domain.schedule_check import nameplate_notes
 from hil.domain.schedule_csv import ScheduleUpdate, parse_schedule_csv
 from hil.domain.schedule_random import random_schedule
-from hil.ports import EngineApi
 from hil.web.arguments import RANDOM_BODY, Caller, Instant, LoadedSchedule
 from hil.web.body import json_docs, off_loop, read_csv, read_json
 from hil.web.schedule_routes import PATH, WRITE_PROBLEMS, replace_manual

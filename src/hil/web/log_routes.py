@@ -7,9 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from hil.api import LogApi
 from hil.domain.errors import InvalidInput, Problem
 from hil.domain.log_line import LogLevel, LogPage
-from hil.ports import LogApi
 from hil.web.answer import json_response, large_json_response
 from hil.web.arguments import LOG_LEVEL_BODY, Caller
 from hil.web.body import json_docs, read_json

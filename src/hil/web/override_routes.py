@@ -5,9 +5,9 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 
+from hil.api import EngineApi, VersionedOverride
 from hil.domain.plant import PlantId
 from hil.domain.schedule import Series, Signal
-from hil.ports import EngineApi, VersionedOverride
 from hil.web.answer import json_response
 from hil.web.arguments import OVERRIDE_BODY, Caller, if_match, override_of
 from hil.web.body import json_docs, read_json

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from hil.api import EngineApi
 from hil.domain.commands import Command
 from hil.domain.snapshot import Snapshot
-from hil.ports import EngineApi
 from hil.web.answer import json_response
 from hil.web.arguments import Plants
 from hil.web.problem import problem_docs

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Request, Response
 
+from hil.api import EngineApi
 from hil.domain.plant import PlantId
 from hil.domain.schedule import Schedule
-from hil.ports import EngineApi
 from hil.web.answer import json_response
 from hil.web.arguments import (
     MANUAL_BODY,

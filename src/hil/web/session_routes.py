@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from hil.api import EngineApi, SessionsApi
 from hil.domain.errors import NotFound
 from hil.domain.plant import PlantId
 from hil.domain.session import Session
-from hil.ports import EngineApi, SessionsApi
 from hil.web.answer import json_response, large_json_response
 from hil.web.arguments import MAX_NOTE, Caller
 from hil.web.body import json_docs, read_json

@@ -10,10 +10,11 @@ import orjson
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from hil.api import EngineApi
 from hil.domain.errors import NotFound
 from hil.domain.plant import PlantId
 from hil.domain.snapshot import Snapshot
-from hil.ports import Clock, EngineApi
+from hil.ports import Clock
 from hil.web.problem import Refused
 
 # A picture at most every half second: what an eye follows, and what 100 plants can be drawn at.

@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from hil.api import EngineApi
 from hil.domain.commands import Command, CommandKind
 from hil.domain.plant import PlantId
-from hil.ports import EngineApi
 from hil.web.arguments import (
     POSTING_BODY,
     SERVICE_BODY,

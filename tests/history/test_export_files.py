@@ -10,7 +10,7 @@ import pytest
 from dense_day import HEADER, ZONE, dense_day, write_days
 from hil.domain.errors import HilError, InvalidInput
 from hil.domain.signals import COLUMNS
-from hil.history.export import export
+from hil.history.export_files import export
 from hil.history.read import read_day
 
 
