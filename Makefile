@@ -25,9 +25,9 @@ check: .venv/dev.stamp
 bench: .venv/dev.stamp
 	$(BIN)/python tests/bench/run.py
 
-# Fifty kills of a recorded run, then hours of seeded simulation (HOURS=1).
+# Hundreds of kills of runs that record and post, then hours of seeded simulation (HOURS=1).
 soak: .venv/dev.stamp
-	HIL_KILLS=50 $(BIN)/python -m pytest -q tests/acceptance/test_crash.py
+	HIL_KILLS=200 HIL_POSTING_KILLS=100 $(BIN)/python -m pytest -q tests/acceptance/test_crash.py tests/acceptance/test_posting_crash.py
 	$(BIN)/python tests/simulation/soak.py --hours $(or $(HOURS),1)
 
 # Rewrite the sources in the house format.

@@ -16,7 +16,7 @@ from pymodbus.client import ModbusTcpClient
 
 from live_bench import Bench, carry_out, make_bench, rows_of, until
 
-# CI takes ten; `make soak` takes fifty.
+# CI takes ten; `make soak` takes two hundred.
 KILLS = int(os.environ.get("HIL_KILLS", "10"))
 FLUSH_S = 0.5
 P_SETPOINT, ENABLE, P_POI = 86, 1, 290

@@ -11,16 +11,22 @@ const MIN_GAP_S = 6;
  * @typedef {(number | null)[]} Column
  */
 
+/** @param {number | null | undefined} share per unit */
+const percent = (share) => (typeof share === "number" ? share * 100 : null);
+
 export class History {
   constructor() {
     /** @type {number[]} seconds since the epoch, rising */
     this.times = [];
     /** @type {Record<"set" | "poi" | "soc", Column>} kW, kW and percent */
     this.columns = { set: [], poi: [], soc: [] };
+    /** @type {number[]} seconds between the newest live rows */
+    this.steps = [];
   }
 
   /**
-   * Put recorded rows before those that came live.
+   * Put recorded rows before those that came live. Each holds until the next one, however far
+   * that is: where nothing is known the answer has a row of nulls.
    * @param {any} buckets the body of GET measurements
    */
   load(buckets) {
@@ -29,8 +35,9 @@ export class History {
     this.columns = { set: [], poi: [], soc: [] };
     const { p_setpoint_kw: set, p_poi_kw: poi, soc_pu: soc } = buckets.signals;
     buckets.time.forEach((/** @type {string} */ time, /** @type {number} */ k) => {
-      this.push(Date.parse(time) / 1000, set?.last[k], poi?.last[k], soc?.last[k]);
+      this.#append(Date.parse(time) / 1000, set?.last[k], poi?.last[k], percent(soc?.last[k]));
     });
+    this.#trim(this.times.at(-1) ?? 0);
     times.forEach((time, k) => this.#append(time, columns.set[k], columns.poi[k], columns.soc[k]));
   }
 
@@ -55,15 +62,14 @@ export class History {
     if (time <= last) return;
     // Never connect over a gap: one empty row breaks the lines.
     if (time - last > this.#gap()) this.#append(last + 0.001, null, null, null);
-    this.#append(time, set ?? null, poi ?? null, typeof soc === "number" ? soc * 100 : null);
+    this.steps = [...this.steps.slice(-11), time - last];
+    this.#append(time, set, poi, percent(soc));
     this.#trim(time);
   }
 
   #gap() {
-    const { times } = this;
-    if (times.length < 3) return Infinity;
-    const steps = times.slice(-12).map((time, k, all) => time - (all[k - 1] ?? -Infinity));
-    const usual = steps.slice(1).sort((a, b) => a - b)[Math.floor((steps.length - 1) / 2)] ?? 0;
+    if (this.steps.length < 3) return Infinity;
+    const usual = [...this.steps].sort((a, b) => a - b)[Math.floor(this.steps.length / 2)] ?? 0;
     return Math.max(MIN_GAP_S, GAP_STEPS * usual);
   }
 

@@ -80,6 +80,9 @@ function options({ height, series, range, sync, unit, onCursor }) {
   };
 }
 
+/** A value holds until the next one, as in a recording that keeps only what is new. */
+const held = () => /** @type {any} */ (uPlot.paths.stepped)({ align: 1 });
+
 /** @param {{ id: string, name: string, plate: any }} props */
 export function PlantPlots({ id, name, plate }) {
   const power = useRef(/** @type {HTMLDivElement | null} */ (null));
@@ -104,9 +107,9 @@ export function PlantPlots({ id, name, plate }) {
               stroke: () => colour("--series-setpoint"),
               width: 1.5,
               points: { show: false },
-              paths: /** @type {any} */ (uPlot.paths.stepped)({ align: 1 }),
+              paths: held(),
             },
-            { stroke: () => colour("--series-actual"), width: 2, points: { show: false } },
+            { stroke: () => colour("--series-actual"), width: 2, points: { show: false }, paths: held() },
           ],
         }),
         [[], [], []],
@@ -119,7 +122,9 @@ export function PlantPlots({ id, name, plate }) {
           unit: "%",
           onCursor,
           range: (_, low, high) => socRange(low, high),
-          series: [{ stroke: () => colour("--series-soc"), width: 2, points: { show: false } }],
+          series: [
+            { stroke: () => colour("--series-soc"), width: 2, points: { show: false }, paths: held() },
+          ],
         }),
         [[], []],
         /** @type {HTMLElement} */ (charge.current),
