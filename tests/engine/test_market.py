@@ -231,6 +231,27 @@ async def test_connecting_in_vain_says_why() -> None:
             await market.connect("wrong")
 
 
+async def test_whatever_an_installed_source_raises_is_a_failure_like_another() -> None:
+    stand = bench()
+    stand.source.failures = [ValueError("no such column")] * 2  # type: ignore[list-item] # a bug
+    stand.source.plan = {"lib": plan_of(TODAY)}
+    async with stand.running() as market:
+        await asyncio.sleep(5)
+        assert market.api_state().connection is ConnectionStatus.ERROR
+        assert "ValueError: no such column" in str(market.api_state().error)
+        await asyncio.sleep(60)
+        assert market.api_state().today.complete
+
+
+async def test_what_is_no_setpoint_or_of_another_day_is_not_taken_up() -> None:
+    stand = bench()
+    first, second, *_ = DAYS.periods(TODAY)
+    stand.source.plan = {"lib": {first: float("nan"), second: float("inf"), NOON: 5.0}}
+    async with stand.running() as market:
+        await asyncio.sleep(5)
+        assert market.base(LIB).p.times == (NOON,)
+
+
 # Posting -------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ class CommandKind(StrEnum):
     TRANSPORT = "transport"
     POSTING = "posting"
     FAULT = "fault"
+    CONNECTION = "connection"
 
 
 class CommandStatus(StrEnum):

@@ -2,13 +2,15 @@
 
 import logging
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from hil.domain.commands import Command, CommandStatus
-from hil.domain.errors import NotFound
+from hil.domain.errors import HilError, NotFound
 from hil.domain.snapshot import CommandsState
 from hil.engine.board import Board
-from hil.engine.inbox import JobEnd
+from hil.engine.inbox import DONE, JobEnd, failed
 from hil.engine.journal import Journal
 from hil.ports import Clock
 
@@ -85,6 +87,25 @@ class Audit:
             "" if end.error is None else f": {end.error}",
         )
         self._keep(command)
+
+    @contextmanager
+    def doing(self, command: Command, *, cut_off: str) -> Iterator[None]:
+        """Enter a command that is carried out meanwhile, and how it ends.
+
+        Args:
+            cut_off: What is not known when it is cancelled.
+        """
+        self.open(command)
+        self.started(command.id)
+        end = failed(cut_off)
+        try:
+            yield
+            end = DONE
+        except (HilError, OSError) as error:
+            end = failed(str(error))
+            raise
+        finally:
+            self.ended(command.id, end)
 
     def command(self, command_id: str) -> Command:
         """The present state of one command; raises `NotFound`."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from hil.domain.commands import Command, CommandKind, CommandStatus
@@ -13,7 +13,6 @@ from hil.domain.plant import PlantId
 from hil.engine.audit import Audit
 from hil.engine.board import Board
 from hil.engine.cadence import NS_PER_S, Bell
-from hil.engine.inbox import DONE, failed
 from hil.engine.supervisor import Supervisor
 from hil.ports import Clock, EmulatorControl
 
@@ -100,8 +99,9 @@ class EmulatorDesk:
                 await emulator.clear_fault(plant, kind)
         return await self._looked(emulator, plant)
 
-    @contextmanager
-    def _audited(self, plant: PlantId, asked: dict[str, Any], *, by: str) -> Iterator[None]:
+    def _audited(
+        self, plant: PlantId, asked: dict[str, Any], *, by: str
+    ) -> AbstractContextManager[None]:
         """Enter what is done meanwhile into the audit trail."""
         command = Command(
             id=self._new_id(),
@@ -112,17 +112,8 @@ class EmulatorDesk:
             by=by,
             queued_at=self._clock.now(),
         )
-        self._audit.open(command)
-        self._audit.started(command.id)
-        end = failed("cut off before the emulated plant had answered; what it shows is not known")
-        try:
-            yield
-            end = DONE
-        except (HilError, OSError) as error:
-            end = failed(str(error))
-            raise
-        finally:
-            self._audit.ended(command.id, end)
+        cut_off = "cut off before the emulated plant had answered; what it shows is not known"
+        return self._audit.doing(command, cut_off=cut_off)
 
     def look_now(self) -> None:
         """What is shown may be another plant's: look again at once."""

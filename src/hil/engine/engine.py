@@ -199,6 +199,8 @@ class Engine:
             self._journal,
             self._clock,
             self._board,
+            self._audit,
+            new_id=self._new_id,
             selectors=lambda: self._site.selectors,
             measured=self.memory.newest,
             tell=lambda kind, detail: self._desk.set(kind, None, detail),

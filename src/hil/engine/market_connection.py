@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from hil.domain.market import CallFailed
+from hil.domain.market import CallFailed, Failure
 from hil.domain.snapshot import ConnectionStatus
 from hil.ports import ScheduleSource
 
@@ -40,13 +40,17 @@ class MarketConnection:
         self._show(ConnectionStatus.DISCONNECTED, None)
 
     async def ask(self, call: Awaitable[T]) -> T:
-        """The answer of a call, whose end is shown; raises `CallFailed`."""
+        """The answer of a call, whose end is shown; raises `CallFailed`.
+
+        An installed source may raise anything: that is a failure like another.
+        """
         try:
             answer = await call
-        except CallFailed as failed:
+        except Exception as error:
+            failed = error if isinstance(error, CallFailed) else _unforeseen(error)
             if self.is_wanted:
                 self._show(ConnectionStatus.ERROR, str(failed))
-            raise
+            raise failed from error
         if self.is_wanted:
             self._show(ConnectionStatus.CONNECTED, None)
         return answer
@@ -55,3 +59,8 @@ class MarketConnection:
         if (status, error) != (self.status, self.error):
             self.status, self.error = status, error
             self._on_change()
+
+
+def _unforeseen(error: Exception) -> CallFailed:
+    text = f"the schedule source failed: {type(error).__name__}: {error}"
+    return CallFailed(text.rstrip(": "), Failure.TRANSIENT)

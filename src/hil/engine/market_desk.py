@@ -1,9 +1,10 @@
 """The market API as the engine asks for it, whether one is configured or not."""
 
-import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from hil.domain.alarms import AlarmKind
+from hil.domain.commands import Command, CommandKind, CommandStatus
 from hil.domain.errors import Impossible
 from hil.domain.market import CallFailed
 from hil.domain.plant import PlantId
@@ -11,13 +12,12 @@ from hil.domain.schedule import Schedule
 from hil.domain.signals import Row
 from hil.domain.snapshot import ScheduleApiState
 from hil.domain.stored import Selectors
+from hil.engine.audit import Audit
 from hil.engine.board import Board
 from hil.engine.journal import Journal
 from hil.engine.market import Market, MarketAccess
 from hil.engine.supervisor import Supervisor
 from hil.ports import Clock
-
-log = logging.getLogger(__name__)
 
 
 class MarketDesk:
@@ -25,6 +25,7 @@ class MarketDesk:
 
     Args:
         access: None: there is no market API.
+        new_id: Gives the ids of what is entered into the audit trail.
         selectors: The switches of the site, as they are now.
         measured: The newest row of a plant, as it is recorded.
         tell: Raises (a text) or clears (None) an alarm of the site.
@@ -36,12 +37,17 @@ class MarketDesk:
         journal: Journal,
         clock: Clock,
         board: Board,
+        audit: Audit,
         *,
+        new_id: Callable[[], str],
         selectors: Callable[[], Selectors],
         measured: Callable[[PlantId], Row | None],
         tell: Callable[[AlarmKind, str | None], None],
     ) -> None:
+        self._clock = clock
         self._board = board
+        self._audit = audit
+        self._new_id = new_id
         self._market: Market | None = None
         if access is not None:
             self._market = Market(
@@ -77,24 +83,37 @@ class MarketDesk:
     async def connect(self, password: str | None, *, by: str) -> ScheduleApiState:
         """Connect; raises `Impossible` with the reason when that fails."""
         market = self._known()
-        log.info("market API: connect by=%s", by)
-        try:
-            await market.connect(password)
-        except CallFailed as failed:
-            raise Impossible(str(failed)) from None
+        with self._audited(connected=True, by=by):
+            try:
+                await market.connect(password)
+            except CallFailed as failed:
+                raise Impossible(str(failed)) from None
         return market.api_state()
 
     async def disconnect(self, *, by: str) -> ScheduleApiState:
         """Disconnect; raises `Impossible` without a market API."""
         market = self._known()
-        log.info("market API: disconnect by=%s", by)
-        await market.disconnect()
+        with self._audited(connected=False, by=by):
+            await market.disconnect()
         return market.api_state()
 
     async def close(self) -> None:
         """Drop the connection."""
         if self._market is not None:
             await self._market.close()
+
+    def _audited(self, *, connected: bool, by: str) -> AbstractContextManager[None]:
+        """Enter what is done meanwhile into the audit trail; the password is not part of it."""
+        command = Command(
+            id=self._new_id(),
+            kind=CommandKind.CONNECTION,
+            plant=None,
+            asked={"connected": connected},
+            status=CommandStatus.QUEUED,
+            by=by,
+            queued_at=self._clock.now(),
+        )
+        return self._audit.doing(command, cut_off="cut off before the market API had answered")
 
     def _known(self) -> Market:
         if self._market is None:

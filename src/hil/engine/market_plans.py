@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from hil.domain.market import DeliveryDays, Setpoints, as_series, merged
 from hil.domain.plant import PlantId
-from hil.domain.schedule import Schedule, Series
+from hil.domain.schedule import MAX_POWER, Schedule, Series
 from hil.domain.snapshot import ScheduleDay
 from hil.engine.journal import Journal
 
@@ -57,10 +57,14 @@ class MarketPlans:
         return found
 
     def lay(self, day: date, come: Setpoints) -> None:
-        """Take up what has come of a day."""
+        """Take up what has come of a day: finite setpoints of its own periods."""
         periods = set(self._days.periods(day))
         own = {
-            plant: {at: value for at, value in come.get(plant, {}).items() if at in periods}
+            plant: {
+                at: value
+                for at, value in come.get(plant, {}).items()
+                if at in periods and abs(value) <= MAX_POWER  # nor is NaN
+            }
             for plant in self._plants
         }
         held = self._setpoints.get(day, {})

@@ -53,6 +53,7 @@ export function wordOf(kind, asked) {
   if (kind === "source" || kind === "transport") return `Switch ${kind} to ${valueWord(asked?.to)}`;
   if (kind === "posting") return `Posting ${asked?.enabled ? "on" : "off"}`;
   if (kind === "service") return asked?.in_service ? "Put into service" : "Take out of service";
+  if (kind === "connection") return asked?.connected ? "Connect to the market API" : "Disconnect from the market API";
   if (kind === "fault") {
     const faults = (asked?.faults ?? []).map((/** @type {any} */ one) => one.kind).join(", ");
     return `Fault ${faults} ${asked?.on ? "on" : "off"}`;
