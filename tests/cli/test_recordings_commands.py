@@ -229,7 +229,7 @@ def test_export_writes_parquet_and_csv(shell: Shell, days: list[Path], data_dir:
     assert got.out.startswith("wrote x.parquet (")
     assert pl.read_parquet("x.parquet").height == 2_000
     assert shell("recordings", "export", "2026*", "-o", "x.csv", "--epoch").code == 0
-    assert Path("x.csv").read_text().startswith("time,p_setpoint_kw,")
+    assert Path("x.csv").read_text().startswith("time_s,timestamp,p_setpoint_kw,")
 
 
 def test_export_overwrites_only_when_told_and_never_its_input(

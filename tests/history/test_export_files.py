@@ -70,7 +70,7 @@ def test_csv_with_epoch_begins_with_seconds(tmp_path: Path) -> None:
     run([path], tmp_path / "x.csv", is_epoch=True)
 
     lines = (tmp_path / "x.csv").read_text().splitlines()
-    assert lines[0] == ",".join(["time", *COLUMNS])
+    assert lines[0] == ",".join(["time_s", "timestamp", *COLUMNS])
     stamps = [line.split(",")[0] for line in lines[1:]]
     assert stamps == ["1777852800", "1777852800.5", "1777852801", "1777852801.5", "1777852802"]
 

@@ -128,7 +128,7 @@ def _content(path: Path) -> bytes:
 @click.option(
     "--epoch",
     is_flag=True,
-    help="CSV: begin with `time`, seconds since 1970 UTC (for PlotJuggler), not `timestamp`.",
+    help="CSV: begin with `time_s`, seconds since 1970 UTC, for PlotJuggler.",
 )
 @click.option("--force", is_flag=True, help="Write over a file that is already there.")
 @with_recordings

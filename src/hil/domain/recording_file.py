@@ -9,6 +9,8 @@ from functools import lru_cache
 from hil.domain.plant import PlantId
 
 TIMESTAMP = "timestamp"
+# Of an export for tools that want numbers: seconds since 1970 UTC, before the timestamp.
+TIME_S = "time_s"
 SOC = "soc_pu"
 # Recorded by the program's predecessor in place of `v_poi_kV`: per unit of the nominal voltage.
 VOLTAGE_PU = "v_poi_pu"

@@ -12,12 +12,11 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from hil.domain.plant import PlantId
-from hil.domain.recording_file import TIMESTAMP, VOLTAGE_PU
+from hil.domain.recording_file import TIME_S, TIMESTAMP, VOLTAGE_PU
 from hil.domain.signals import COLUMNS
 from hil.history.days import Days
 from hil.history.read import TIME
 
-TIME_S = "time_s"
 # A year of one plant is some thirty of them.
 ROW_GROUP_ROWS = 500_000
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from hil.domain.errors import HilError, InvalidInput
-from hil.domain.recording_file import TIMESTAMP, VOLTAGE_PU, parse_name
+from hil.domain.recording_file import TIME_S, TIMESTAMP, VOLTAGE_PU, parse_name
 from hil.domain.signals import COLUMNS
 from hil.history.read import TIME, read_day
 
@@ -49,7 +49,7 @@ def export(
         out: Ends with `.parquet` or `.csv`; what is there is replaced.
         v_nominal_kv: What voltages in per unit are multiplied with; None leaves them unknown.
         units: Of signals besides the standard ones.
-        is_epoch: A CSV begins with `time`, seconds since 1970 UTC, in place of `timestamp`.
+        is_epoch: A CSV begins with `time_s`, seconds since 1970 UTC, before `timestamp`.
         done: Called after each file.
 
     Raises:
@@ -151,13 +151,13 @@ def _write_csv(days: _Days, part: Path, *, zone: ZoneInfo, is_epoch: bool) -> No
     local = pl.col(TIME).dt.convert_time_zone(zone.key)
     has_fraction = pl.col(TIME).dt.microsecond() > 0
     stamp = pl.when(has_fraction).then(local.dt.to_string(_WITH_MS))
-    time = stamp.otherwise(local.dt.to_string(_WHOLE)).alias(TIMESTAMP)
+    times = [stamp.otherwise(local.dt.to_string(_WHOLE)).alias(TIMESTAMP)]
     if is_epoch:
-        time = pl.col(TIME).dt.epoch("us") / _US_PER_S
+        times.insert(0, (pl.col(TIME).dt.epoch("us") / _US_PER_S).alias(TIME_S))
     with part.open("wb") as file:
         is_first = True
         for frame in days.frames():
-            frame.select(time, *days.signals).write_csv(
+            frame.select(*times, *days.signals).write_csv(
                 file, include_header=is_first, float_scientific=False
             )
             is_first = False
