@@ -184,8 +184,10 @@ async def test_frozen_measurements_are_said_over_a_healthy_link() -> None:
         await bench.plan(600.0)
         await bench.until(lambda now: now.setpoint.p_kw == 600.0)
         await bench.steps(2)
-        bench.clock.leap(40)
-        await bench.until(lambda _: "measurement_frozen" in bench.alarms())
+        # A leap in the middle of an exchange looks like a lost link, and the watch begins anew.
+        while "measurement_frozen" not in bench.alarms():
+            bench.clock.leap(40)
+            await bench.steps(3)
 
         assert bench.state().link.status is LinkStatus.OK
         assert await outside(bench, 270, 1) == [3000]

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
+from hil.domain.recording_file import DECIMALS
+
 T = TypeVar("T")
+
+# Recorded numbers have DECIMALS: a difference beyond a tolerance is beyond it by one of the last of
+# them, and 400.1 is 0.1 from 400.0, whatever their binary fractions say.
+NOISE = 0.5 * 10.0**-DECIMALS
 Values = tuple[float | None, ...]
 
 
@@ -88,6 +94,6 @@ class Compressor(Generic[T]):
         for value, kept_value, tolerance in zip(values, kept, self._tolerances, strict=False):
             if value == kept_value:
                 continue
-            if value is None or kept_value is None or abs(value - kept_value) > tolerance:
+            if value is None or kept_value is None or abs(value - kept_value) > tolerance + NOISE:
                 return False
         return True

@@ -67,4 +67,4 @@ class Leftover:
                 await self._bell.wait_until(sequencer.due_ns)
                 continue
             outcome, _ = await self._contact.exchange(action, Phase.STOPPING)
-            sequencer.saw(outcome)
+            sequencer.saw(outcome, next_step_ns=self._clock.monotonic_ns())

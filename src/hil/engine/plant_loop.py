@@ -168,7 +168,7 @@ class PlantLoop:
             return self._after_gate(None)
         phase = self._phase
         outcome, verdict = await self._contact.exchange(writes, phase)
-        self._sequencer.saw(outcome)
+        self._sequencer.saw(outcome, next_step_ns=self._cadence.next_due_ns())
         if step is not None and step.measure_at is not None:
             self._parts.record.keep(step.measure_at, self._contact.row(outcome))
         if sequences is None and phase is Phase.RUNNING:

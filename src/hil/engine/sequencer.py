@@ -27,10 +27,13 @@ class Sequencer:
         """Give up the sequence under way."""
         self.sequence = None
 
-    def saw(self, outcome: Outcome) -> None:
-        """Hand it the newest exchange; it is asked again at once."""
+    def saw(self, outcome: Outcome, *, next_step_ns: int) -> None:
+        """Hand it the newest exchange; it is asked again at once.
+
+        Where nothing answered it is asked at the next step: a try in between would make that late.
+        """
         self._last = outcome
-        self.due_ns = self._clock.monotonic_ns()
+        self.due_ns = self._clock.monotonic_ns() if outcome.link_ok else next_step_ns
 
     def next(self) -> dict[str, float] | Finished | None:
         """What to write now (and read after it), how it ended, or None while it waits."""
