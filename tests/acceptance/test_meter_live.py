@@ -73,7 +73,8 @@ def test_meter_is_served_read_recorded_and_checked(bench: Bench, meter_port: int
         until(agree, "the meter again")
         carry_out(client, "/plants/lib/stop-recording")
 
-        (file,) = (bench.folder / "data").glob("*_lib.csv")
+        data = bench.folder / "data"
+        (file,) = until(lambda: list(data.glob("*_lib.csv")), "the flushed rows")
         rows = [row for row in rows_of(file) if row["meter_p"]]
         assert rows
         assert {row["meter_f"] for row in rows} == {"50"}
