@@ -7,6 +7,7 @@ import { CommandButton, CommandChip, Control } from "./controls.js";
 import { dayAndTime, direction, duration, minutes, number, utc } from "./format.js";
 import { Icon } from "./icon.js";
 import { OverrideLine, QuickSetpoint } from "./override.js";
+import { ExtraSignals } from "./extra.js";
 import { PlantPlots } from "./plot.js";
 import { LATCHED, controlsOff, engineNow, isOld, snapshot, zone } from "./state.js";
 import { Upload } from "./upload.js";
@@ -53,6 +54,7 @@ export function PlantCard({ id }) {
       </div>
       <${OverrideLine} id=${id} setpoint=${plant.setpoint} />
       <${PlantPlots} id=${id} name=${plant.name} plate=${plant.limits} />
+      <${ExtraSignals} id=${id} plant=${plant} />
       <${CardFooter} id=${id} plant=${plant} />
     </article>
   `;

@@ -11,15 +11,16 @@ const MIN_GAP_S = 6;
  * @typedef {(number | null)[]} Column
  */
 
-/** @param {number | null | undefined} share per unit */
-const percent = (share) => (typeof share === "number" ? share * 100 : null);
-
 export class History {
-  constructor() {
+  /**
+   * @param {string[]} signals by their name in the API; in its units
+   */
+  constructor(signals) {
+    this.signals = signals;
     /** @type {number[]} seconds since the epoch, rising */
     this.times = [];
-    /** @type {Record<"set" | "poi" | "soc", Column>} kW, kW and percent */
-    this.columns = { set: [], poi: [], soc: [] };
+    /** @type {Record<string, Column>} */
+    this.columns = this.#empty();
     /** @type {number[]} seconds between the newest live rows */
     this.steps = [];
   }
@@ -32,13 +33,12 @@ export class History {
   load(buckets) {
     const { times, columns } = this;
     this.times = [];
-    this.columns = { set: [], poi: [], soc: [] };
-    const { p_setpoint_kw: set, p_poi_kw: poi, soc_pu: soc } = buckets.signals;
+    this.columns = this.#empty();
     buckets.time.forEach((/** @type {string} */ time, /** @type {number} */ k) => {
-      this.#append(Date.parse(time) / 1000, set?.last[k], poi?.last[k], percent(soc?.last[k]));
+      this.#append(Date.parse(time) / 1000, (name) => buckets.signals[name]?.last[k]);
     });
     this.#trim(this.times.at(-1) ?? 0);
-    times.forEach((time, k) => this.#append(time, columns.set[k], columns.poi[k], columns.soc[k]));
+    times.forEach((time, k) => this.#append(time, (name) => columns[name][k]));
   }
 
   /**
@@ -47,24 +47,18 @@ export class History {
    */
   add(measurement) {
     if (measurement === null) return;
-    const { time, p_setpoint_kw: set, p_poi_kw: poi, soc_pu: soc } = measurement;
-    this.push(Date.parse(time) / 1000, set, poi, soc);
-  }
-
-  /**
-   * @param {number} time
-   * @param {number | null | undefined} set kW
-   * @param {number | null | undefined} poi kW
-   * @param {number | null | undefined} soc per unit
-   */
-  push(time, set, poi, soc) {
+    const time = Date.parse(measurement.time) / 1000;
     const last = this.times.at(-1) ?? -Infinity;
     if (time <= last) return;
     // Never connect over a gap: one empty row breaks the lines.
-    if (time - last > this.#gap()) this.#append(last + 0.001, null, null, null);
+    if (time - last > this.#gap()) this.#append(last + 0.001, () => null);
     this.steps = [...this.steps.slice(-11), time - last];
-    this.#append(time, set, poi, percent(soc));
+    this.#append(time, (name) => measurement[name] ?? measurement.extra?.[name]);
     this.#trim(time);
+  }
+
+  #empty() {
+    return Object.fromEntries(this.signals.map((name) => [name, /** @type {Column} */ ([])]));
   }
 
   #gap() {
@@ -75,16 +69,12 @@ export class History {
 
   /**
    * @param {number} time
-   * @param {number | null | undefined} set
-   * @param {number | null | undefined} poi
-   * @param {number | null | undefined} soc percent
+   * @param {(name: string) => number | null | undefined} valueOf
    */
-  #append(time, set, poi, soc) {
+  #append(time, valueOf) {
     if (time <= (this.times.at(-1) ?? -Infinity)) return;
     this.times.push(time);
-    this.columns.set.push(set ?? null);
-    this.columns.poi.push(poi ?? null);
-    this.columns.soc.push(soc ?? null);
+    for (const name of this.signals) this.columns[name].push(valueOf(name) ?? null);
   }
 
   /** @param {number} newest */

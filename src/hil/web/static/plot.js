@@ -13,6 +13,10 @@ import { colour, colourChanges } from "./theme.js";
 /** How many plots have been drawn with data or shown to be empty. */
 export const drawn = signal(0);
 
+const [SET, POI, SOC] = ["p_setpoint_kw", "p_poi_kw", "soc_pu"];
+/** @param {number | null | undefined} share per unit */
+const percent = (share) => (typeof share === "number" ? share * 100 : null);
+
 const FONT = '12px "DM Figures", "DM Sans Variable", sans-serif';
 const POINTS = 900;
 
@@ -48,7 +52,7 @@ const decimals = ([first = 0, second = 1]) => (Math.abs(second - first) < 1 ? 1 
  *   unit: string, onCursor: (index: number | null) => void }} given
  * @returns {uPlot.Options}
  */
-function options({ height, series, range, sync, unit, onCursor }) {
+export function options({ height, series, range, sync, unit, onCursor }) {
   const axis = {
     stroke: () => colour("--muted"),
     font: FONT,
@@ -81,7 +85,7 @@ function options({ height, series, range, sync, unit, onCursor }) {
 }
 
 /** A value holds until the next one, as in a recording that keeps only what is new. */
-const held = () => /** @type {any} */ (uPlot.paths.stepped)({ align: 1 });
+export const held = () => /** @type {any} */ (uPlot.paths.stepped)({ align: 1 });
 
 /** @param {{ id: string, name: string, plate: any }} props */
 export function PlantPlots({ id, name, plate }) {
@@ -89,7 +93,7 @@ export function PlantPlots({ id, name, plate }) {
   const charge = useRef(/** @type {HTMLDivElement | null} */ (null));
   const at = useSignal(/** @type {number | null} */ (null));
   const rows = useSignal({ count: 0 });
-  const history = useRef(new History());
+  const history = useRef(new History([SET, POI, SOC]));
 
   useEffect(() => {
     const onCursor = (/** @type {number | null} */ index) => (at.value = index);
@@ -130,7 +134,11 @@ export function PlantPlots({ id, name, plate }) {
         /** @type {HTMLElement} */ (charge.current),
       ),
     ];
-    const stop = keepDrawn(id, history.current, plots, rows);
+    const shown = [
+      { plot: plots[0], signals: [SET, POI] },
+      { plot: plots[1], signals: [SOC] },
+    ];
+    const stop = keepDrawn(id, history.current, shown, rows);
     return () => {
       stop();
       plots.forEach((plot) => plot.destroy());
@@ -145,9 +153,9 @@ export function PlantPlots({ id, name, plate }) {
     return {
       when: time === undefined ? DASH : clock(time * 1000, zone.value),
       utc: time === undefined ? "" : utc(time * 1000),
-      set: number(columns.set[k], 1, { signed: true }),
-      poi: number(columns.poi[k], 1, { signed: true }),
-      soc: number(columns.soc[k], 1),
+      set: number(columns[SET][k], 1, { signed: true }),
+      poi: number(columns[POI][k], 1, { signed: true }),
+      soc: number(percent(columns[SOC][k]), 1),
     };
   });
   const { when, utc: utcText, set, poi, soc } = legend.value;
@@ -172,15 +180,17 @@ export function PlantPlots({ id, name, plate }) {
  * Keep the plots at the newest readings, the card's width and the theme; returns what ends it.
  * @param {string} id
  * @param {History} history
- * @param {uPlot[]} plots
+ * @param {{ plot: uPlot, signals: string[] }[]} shown
  * @param {import("@preact/signals").Signal<{ count: number }>} rows renewed at each drawing
  */
-function keepDrawn(id, history, plots, rows) {
-  const [power, charge] = plots;
+export function keepDrawn(id, history, shown, rows) {
+  const plots = shown.map(({ plot }) => plot);
   const draw = () => {
     const { times, columns } = history;
-    power.setData([times, columns.set, columns.poi]);
-    charge.setData([times, columns.soc]);
+    for (const { plot, signals } of shown) {
+      const values = signals.map((name) => (name === SOC ? columns[name].map(percent) : columns[name]));
+      plot.setData([times, ...values]);
+    }
     rows.value = { count: times.length };
   };
   /** @type {string | null} */
@@ -195,7 +205,7 @@ function keepDrawn(id, history, plots, rows) {
     const answer = await request(`/plants/${id}/measurements?${query}`);
     if (answer.ok) history.load(answer.value);
     draw();
-    drawn.value += 1;
+    if (shown.some(({ signals }) => signals.includes(SOC))) drawn.value += 1;
   };
   const stops = [
     effect(() => {
@@ -218,7 +228,7 @@ function keepDrawn(id, history, plots, rows) {
     const width = Math.floor(entry.contentRect.width);
     if (width > 0) plots.forEach((plot) => plot.setSize({ width, height: plot.height }));
   });
-  sizes.observe(/** @type {Element} */ (power.root.parentElement));
+  sizes.observe(/** @type {Element} */ (plots[0].root.parentElement));
   return () => {
     stops.forEach((stop) => stop());
     sizes.disconnect();
