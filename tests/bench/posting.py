@@ -17,6 +17,8 @@ from hil.domain.market import Sample
 from hil.domain.plant import PlantId
 from hil.engine.journal import Journal
 from hil.engine.outbox import Outbox
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from live_bench import Bench, carry_out, free_port, make_bench, until
 
 ROWS = 20_000

@@ -14,14 +14,18 @@ class Sequencer:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last: Outcome | None = None
+        self._held: dict[str, float] | None = None
+        self._not_before_ns = 0
+        self._has_asked = False
         self.sequence: Sequence | None = None
         self.due_ns = 0
 
     def begin(self, sequence: Sequence) -> None:
         """Take up a sequence in place of the one under way."""
         self.sequence = sequence
-        self.due_ns = self._clock.monotonic_ns()
-        self._last = None
+        self.due_ns = self._not_before_ns = self._clock.monotonic_ns()
+        self._last = self._held = None
+        self._has_asked = False
 
     def drop(self) -> None:
         """Give up the sequence under way."""
@@ -30,18 +34,23 @@ class Sequencer:
     def saw(self, outcome: Outcome, *, next_step_ns: int) -> None:
         """Hand it the newest exchange; it is asked again at once.
 
-        Where nothing answered it is asked at the next step: a try in between would make that late.
+        Where nothing answered to what it has asked, what it wants next waits for the next step: a
+        try in between would make that late. A sequence begun meanwhile does not wait.
         """
         self._last = outcome
-        self.due_ns = self._clock.monotonic_ns() if outcome.link_ok else next_step_ns
+        self.due_ns = self._clock.monotonic_ns()
+        if self._has_asked and not outcome.link_ok:
+            self._not_before_ns = next_step_ns
 
     def next(self) -> dict[str, float] | Finished | None:
         """What to write now (and read after it), how it ended, or None while it waits."""
         if self.sequence is None:
             return None
+        if self._held is not None:
+            return self._when_due(self._held)
         match self.sequence.next(self._seen()):
             case Do(writes):
-                return dict(writes)
+                return self._when_due(dict(writes))
             case Wait(until_ns):
                 self.due_ns = until_ns
                 return None
@@ -50,6 +59,14 @@ class Sequencer:
                 return end
             case never:
                 assert_never(never)
+
+    def _when_due(self, writes: dict[str, float]) -> dict[str, float] | None:
+        is_due = self._clock.monotonic_ns() >= self._not_before_ns
+        self._held = None if is_due else writes
+        self._has_asked = is_due
+        if not is_due:
+            self.due_ns = self._not_before_ns
+        return writes if is_due else None
 
     def _seen(self) -> Seen:
         now_ns = self._clock.monotonic_ns()
