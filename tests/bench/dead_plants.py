@@ -7,7 +7,6 @@ An engine with the fifteen alone and one with all twenty take turns.
 
 import argparse
 import asyncio
-import gc
 import json
 import logging
 import socket
@@ -23,6 +22,7 @@ from typing import Any
 
 from bench_engine import NoSink, bench_settings
 
+from hil.adapters.garbage import settle
 from hil.adapters.modbus_client import TcpLink
 from hil.adapters.modbus_server import ModbusServer
 from hil.adapters.system_clock import SystemClock
@@ -168,8 +168,7 @@ async def _engine(plants: list[PlantSpec]) -> tuple[list[int], list[int]]:
         await engine.put_manual_schedule(spec.id, schedule, by="bench")
         engine.submit(CommandKind.START, spec.id, by="bench")
     await _until_none_is_open(engine, live)
-    gc.collect()
-    gc.freeze()
+    settle()
     await asyncio.sleep(SETTLED_S)
     begun_ns.clear()
     done_ns.clear()

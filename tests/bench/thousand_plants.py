@@ -7,7 +7,6 @@ spread over the period in both, as the engine does it.
 
 import argparse
 import asyncio
-import gc
 import json
 import resource
 import statistics
@@ -22,6 +21,7 @@ from typing import Any
 from bench_engine import NoSink, bench_settings
 from pymodbus.client import AsyncModbusTcpClient
 
+from hil.adapters.garbage import settle
 from hil.adapters.modbus_client import TcpLink
 from hil.adapters.modbus_server import ModbusServer
 from hil.adapters.system_clock import SystemClock
@@ -175,8 +175,7 @@ async def _engine(plants: list[PlantSpec]) -> dict[str, float]:
     started = engine.submit(CommandKind.FLEET_START, None, by="bench")
     while not engine.command(started.id).status.is_final:
         await asyncio.sleep(0.1)
-    gc.collect()
-    gc.freeze()
+    settle()
     await asyncio.sleep(3)
     delays_ns.clear()
     cpu_s = time.process_time()
@@ -252,8 +251,7 @@ async def _serve(*, compact: bool) -> None:
     servers = [ModbusServer(fleet.plants[spec.id].handle, unit_id=1) for spec in plants]
     for k, server in enumerate(servers):
         await server.start("127.0.0.1", FIRST_PORT + k)
-    gc.collect()
-    gc.freeze()
+    settle()
     print("ready", flush=True)  # noqa: T201 - tells the parent
     cpu_s, wall_s = time.process_time(), time.monotonic()
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

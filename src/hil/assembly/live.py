@@ -1,7 +1,6 @@
 """A live bench: sockets, files and signals' safe end, in one process and one loop."""
 
 import asyncio
-import gc
 import getpass
 import logging
 import os
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 from hil.adapters.data_directory import DataDirectory, listen_tcp
 from hil.adapters.device_lock import FileLocks, addresses_of
 from hil.adapters.emulator_control import ControlClient, EmulatorControlServer
+from hil.adapters.garbage import settle
 from hil.adapters.log_files import LogFiles
 from hil.adapters.log_folder import LogFolder
 from hil.adapters.log_writer import LogWriter
@@ -93,8 +93,7 @@ class Live:
         except BaseException:
             await self._stack.aclose()
             raise
-        gc.collect()
-        gc.freeze()  # what lives as long as the process need not be walked again
+        settle()
 
     async def stop(self) -> tuple[str, ...]:
         """Safe-stop the plants, then close everything.
