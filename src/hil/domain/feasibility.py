@@ -18,6 +18,8 @@ Loss = Callable[[float, float, float], float]
 HORIZON_MAX = timedelta(hours=48)
 # The longest step of the prediction: what is shown has a point a minute.
 STEP_S = 60.0
+# ... and of the one that is made over and over of running plants, of which little is shown.
+LIVE_STEP_S = 300.0
 # The shortest step next to a knee, so that rounding cannot keep the prediction from moving on.
 STEP_MIN_S = 1.0
 # A step in the taper moves through no more than this share of it.
