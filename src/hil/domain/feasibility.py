@@ -231,7 +231,8 @@ class _Course:
     def _step(self, asked: Setpoint, left_s: float) -> None:
         """Move on by as much as can be done in one step, exactly where the rate is affine."""
         left_s = min(left_s, self._step_s)
-        asked, left_s = self._ramped(asked, left_s)
+        before_kw, wanted = self._p_before_kw, asked
+        asked, left_s = self._ramped(wanted, left_s)
         soc_pu = self._soc_pu
         self._latch = latched(self._latch, self._limits, soc_pu=soc_pu)
         quiet = deadband(asked, self._limits)
@@ -250,6 +251,8 @@ class _Course:
         held = Setpoint(p_kw=_between(p_kw, quiet.setpoint.p_kw), q_kvar=got.q_kvar)
         self._soc_pu = min(max(soc_pu + rate * step_s * factor, 0.0), 1.0)
         self._idle_s = self._idle_s + step_s if is_idle else 0.0
+        if before_kw is not None and self._p_before_kw is not None and asked is not wanted:
+            self._p_before_kw = before_kw + (self._p_before_kw - before_kw) * step_s / left_s
         self._note(asked, held, _binding(named | named_beside | quiet.limited_by), step_s)
 
     def _note(

@@ -94,14 +94,17 @@ class FeasibilityDesk:
             raise Impossible(f"the state of charge of {plant} is not known; give one as soc")
         if self._asked >= CHECKS_MAX:
             raise QueueFull("others are checking schedules; ask again in a moment")
-        now = self._clock.now()
-        plan = self._plan(plant)
-        if schedule is not None:
-            plan = Plan(source=Source.MANUAL, base=schedule, overrides={}, stale_after_s=None)
-            now = _start_of(schedule, now)
+        now, plan = self._clock.now(), self._plan(plant)
+
+        def work() -> Forecast:
+            if schedule is None:
+                return _check(plan, subject, now, from_pu)
+            posted = Plan(source=Source.MANUAL, base=schedule, overrides={}, stale_after_s=None)
+            return _check(posted, subject, _start_of(schedule, now), from_pu)
+
         self._asked += 1
         try:
-            return await self._off_loop(plant, lambda: _check(plan, subject, now, from_pu))
+            return await self._off_loop(plant, work)
         finally:
             self._asked -= 1
 
