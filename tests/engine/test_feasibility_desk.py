@@ -1,19 +1,23 @@
 """What each plant will run into, live in the state, and schedules that are asked about."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hil.adapters.system_clock import SystemClock
 from hil.domain.commands import CommandKind
-from hil.domain.errors import HilError, InvalidInput, NotFound
+from hil.domain.errors import HilError, Impossible, InvalidInput, NotFound, QueueFull
 from hil.domain.feasibility import Loss, Subject
-from hil.domain.plant import PlantId
+from hil.domain.plant import PlantId, Source, Transport
 from hil.domain.schedule import Schedule, Series, Signal
-from hil.domain.snapshot import Feasibility
-from hil.engine.feasibility_desk import FeasibilityDesk
+from hil.domain.snapshot import Feasibility, SiteInfo, initial_snapshot
+from hil.engine.board import Board
+from hil.engine.feasibility_desk import CHECKS_MAX, FeasibilityDesk
+from hil.engine.plant_parts import Plan
 from rig import LIB, Rig, running
 from specimen import spec
 
@@ -26,19 +30,24 @@ def broken(_p_kw: float, _q_kvar: float, _soc_pu: float) -> float:
     raise ZeroDivisionError("resistance")
 
 
+def subject_of(loss_kw: Loss) -> Subject:
+    plant = spec("lib")
+    return Subject(
+        nameplate=plant.nameplate,
+        limits=plant.limits,
+        period_s=2.0,
+        loss_kw=loss_kw,
+        idle_after_s=60.0,
+    )
+
+
 @asynccontextmanager
 async def watched(loss_kw: Loss = lossless) -> AsyncIterator[tuple[Rig, FeasibilityDesk]]:
     """A running, dispatching plant with a plan it can follow for a while, and the watch."""
     async with running() as rig:
-        plant = spec("lib")
-        subject = Subject(
-            nameplate=plant.nameplate,
-            limits=plant.limits,
-            period_s=2.0,
-            loss_kw=loss_kw,
-            idle_after_s=60.0,
+        desk = FeasibilityDesk(
+            rig.engine.plan, rig.engine.board, rig.clock, {LIB: subject_of(loss_kw)}
         )
-        desk = FeasibilityDesk(rig.engine.plan, rig.engine.board, rig.clock, {LIB: subject})
         watch = asyncio.get_running_loop().create_task(desk.run())
         try:
             await rig.plan(100.0)
@@ -126,3 +135,40 @@ async def test_a_schedule_is_checked_to_its_end() -> None:
                 await desk.check(LIB, schedule, soc_pu=0.5)
         with pytest.raises(NotFound):
             await desk.check(PlantId("nix"), None, soc_pu=0.5)
+
+
+@pytest.mark.real_time
+async def test_checks_beyond_a_few_at_once_are_refused() -> None:
+    let_go = threading.Event()
+
+    def slow(_p_kw: float, _q_kvar: float, _soc_pu: float) -> float:
+        let_go.wait()
+        return 0.0
+
+    now = datetime(2026, 1, 15, tzinfo=UTC)
+    plan = Plan(source=Source.MANUAL, base=Schedule(), overrides={}, stale_after_s=None)
+    state = initial_snapshot(
+        site=SiteInfo(name="Bench", timezone="UTC"),
+        plants=[spec("lib")],
+        source=Source.MANUAL,
+        transport=Transport.LOCAL,
+        posting_enabled=False,
+        version="test",
+        now=now,
+    )
+    board = Board(state, SystemClock(), facts=lambda facts: facts)
+    board.show_plant(LIB, lambda: state.plants[LIB])
+    desk = FeasibilityDesk(lambda _: plan, board, SystemClock(), {LIB: subject_of(slow)})
+
+    with pytest.raises(Impossible):
+        await desk.check(LIB, None, soc_pu=None)
+    asked = [
+        asyncio.get_running_loop().create_task(desk.check(LIB, None, soc_pu=0.5))
+        for _ in range(CHECKS_MAX)
+    ]
+    await asyncio.sleep(0)
+    with pytest.raises(QueueFull):
+        await desk.check(LIB, None, soc_pu=0.5)
+    let_go.set()
+
+    assert all(got.ok for got in await asyncio.gather(*asked))
