@@ -21,6 +21,7 @@ from hil.web.app import make_app
 from hil.web.server import Server
 from hil.web.settings import WebSettings
 from web_checkups import checkups_of
+from web_feasibility import FakeFeasibility
 from web_history import FakeHistory
 from web_logs import FakeLogs
 from web_sessions import sessions_of
@@ -67,6 +68,7 @@ class Served:
             app = make_app(
                 self.engine,
                 checkups=checkups_of(self.engine),
+                feasibility=FakeFeasibility(self.engine),
                 logs=FakeLogs(),
                 sessions=sessions_of(clock),
                 history=FakeHistory(self.engine),

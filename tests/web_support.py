@@ -358,12 +358,14 @@ def app_of(
 ) -> FastAPI:
     """The application over this engine."""
     from web_checkups import checkups_of  # which, as the next, is built on this module
+    from web_feasibility import FakeFeasibility
     from web_history import FakeHistory
 
     clock = FixedClock()
     return make_app(
         engine,
         checkups=checkups_of(engine),
+        feasibility=FakeFeasibility(engine),
         logs=logs or FakeLogs(),
         sessions=sessions_of(clock),
         history=history or FakeHistory(engine),

@@ -14,12 +14,14 @@ from hil.adapters.log_files import LogFiles
 from hil.adapters.log_folder import LogFolder
 from hil.adapters.system_clock import SystemClock
 from hil.assembly.bench import build_engine, build_history, checked_specs, emulated_fleet
+from hil.assembly.feasibility import subjects_of
 from hil.checkup.through_engine import Checkups
 from hil.cli.main import hil
 from hil.config.load import load_default
 from hil.config.model import Config
 from hil.domain.alarms import CATALOGUE
 from hil.domain.faults import FAULT_TYPES, PROFILES, Param, parse_faults
+from hil.engine.feasibility_desk import FeasibilityDesk
 from hil.virtual.memory_link import MemoryLink
 from hil.virtual.memory_locks import MemoryLocks
 from hil.virtual.memory_store import MemoryStore
@@ -131,11 +133,13 @@ def openapi_schema() -> dict[str, Any]:
         )
         settings = WebSettings(title=config.site.name, zone=ZoneInfo(config.site.timezone))
         checkups = Checkups(engine, specs, clock, within_s=1)
+        desk = FeasibilityDesk(engine.plan, engine.board, clock, subjects_of(config, specs))
         logs = LogFiles(LogFolder(Path(folder)), zone=settings.zone, clock=clock)
         history = build_history(config, specs, Path(folder), recent=engine.memory, clock=clock)
         app = make_app(
             engine,
             checkups=checkups,
+            feasibility=desk,
             logs=logs,
             sessions=engine.sessions,
             history=history,

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from hil.domain.commands import Command, CommandKind
 from hil.domain.downsample import Buckets, Grid
 from hil.domain.faults import Fault, FaultKind
+from hil.domain.feasibility import Forecast
 from hil.domain.log_line import LogLevel, LogPage
 from hil.domain.plant import PlantId
 from hil.domain.schedule import EffectivePoint, Schedule, Series, Signal
@@ -149,6 +150,29 @@ class EngineApi(Protocol):
         self, plant: PlantId, kinds: Sequence[FaultKind], *, by: str
     ) -> tuple[Fault, ...]:
         """End these faults of the emulated plant, as `set_fault`."""
+        ...
+
+
+class FeasibilityApi(Protocol):
+    """What will become of schedules; it changes nothing, and any may ask."""
+
+    async def check(
+        self, plant: PlantId, schedule: Schedule | None, *, soc_pu: float | None
+    ) -> Forecast:
+        """Forecast a schedule, off the loop.
+
+        From its first point or now, whichever is later, to where nothing holds any more, and for
+        48 h at most.
+
+        Args:
+            schedule: Checked by itself. None: what would be dispatched from now on.
+            soc_pu: The state of charge at the beginning, 0..1. None: the one measured now.
+
+        Raises:
+            InvalidInput: The schedule has ended, or has no points.
+            Impossible: The state of charge is not known.
+            QueueFull: Too many others are checking.
+        """
         ...
 
 

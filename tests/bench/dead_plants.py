@@ -7,6 +7,7 @@ An engine with the fifteen alone and one with all twenty take turns.
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import socket

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import compress_offline
 import dead_plants
+import feasibility
 import history_year
 import modbus_round_trip
 import posting
@@ -34,6 +35,7 @@ def main() -> None:
     modules = (
         modbus_round_trip,
         simulated_day,
+        feasibility,
         state_store,
         compress_offline,
         history_year,

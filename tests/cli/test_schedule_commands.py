@@ -1,5 +1,6 @@
 """hil schedule: into an engine that plays a script, and checks without one."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -179,7 +180,29 @@ def test_a_check_passes_what_the_nameplate_holds(file: Path) -> None:
     assert out == (
         "plan.csv: 3 rows, 2026-01-15T13:00:00+01:00 to 2026-01-15T13:20:00+01:00\n"
         "OK: every setpoint is inside the nameplate of LIB\n"
+        "OK: LIB can follow it, from 50.0% state of charge to 47.7%\n"
     )
+
+
+def test_a_check_says_which_limit_is_hit_and_what_is_missing(file: Path) -> None:
+    file.write_text("hours,minutes,seconds,setpoint\n0,0,0,500\n1,0,0,end\n")
+
+    code, out, err = check("plan.csv", "--plant", "lib", "--soc", "0.5")
+    full = check("plan.csv", "--plant", "lib", "--soc", "1")
+    as_json = json.loads(check("plan.csv", "--plant", "lib", "--soc", "0.5", "--json")[1])
+
+    assert code == 1
+    assert out.endswith("OK: every setpoint is inside the nameplate of LIB\n")
+    said = err.splitlines()
+    assert said[0].startswith("LIB cannot follow it, from 50.0% state of charge to ")
+    assert said[0].endswith(" kWh would be missing")
+    assert len(said) == 2
+    assert " soc: 500 kW asked, " in said[1]
+    assert full[0] == 1
+    assert as_json["ok"] is False
+    assert as_json["soc_pu"] == 0.5
+    assert as_json["forecast"]["violations"][0]["limit"] == "soc"
+    assert 240 < as_json["forecast"]["missing_kwh"] < 300
 
 
 def test_a_check_names_what_is_beyond_the_nameplate(file: Path) -> None:
@@ -188,7 +211,7 @@ def test_a_check_names_what_is_beyond_the_nameplate(file: Path) -> None:
     code, _, err = check("plan.csv", "--plant", "vrfb")
 
     assert code == 1
-    assert err == (
+    assert err.startswith(
         "2 setpoints are beyond the nameplate of VRFB:\n"
         "  2026-01-15T14:00:00+01:00: -161 kW is not from -160 to 160 kW\n"
         "  2026-01-15T14:00:00+01:00: 65 kvar is not from -64 to 64 kvar\n"

@@ -23,6 +23,7 @@ from hil.adapters.shared_link import TcpLinks
 from hil.adapters.sqlite_store import SqliteStore
 from hil.adapters.system_clock import SystemClock
 from hil.assembly.bench import build_engine, build_history, checked_specs, emulated_fleet
+from hil.assembly.feasibility import subjects_of
 from hil.assembly.market import market_access
 from hil.checkup.through_engine import Checkups
 from hil.config.model import Config
@@ -30,6 +31,7 @@ from hil.domain.errors import HilError
 from hil.domain.plant import PlantSpec, Transport
 from hil.engine.cadence import NS_PER_S, Bell
 from hil.engine.engine import Engine
+from hil.engine.feasibility_desk import FeasibilityDesk
 from hil.engine.supervisor import Supervisor
 from hil.history.history import History
 from hil.web.app import WebSettings, make_app
@@ -184,6 +186,10 @@ class Live:
         )
         self._stack.push_async_callback(self._close_engine)
         await self.engine.start()
+        desk = FeasibilityDesk(
+            self.engine.plan, self.engine.board, self._clock, subjects_of(config, specs)
+        )
+        self._supervisor.start("feasibility", desk.run)
         history = self._start_history(specs, directory, self.engine)
         app = make_app(
             self.engine,
@@ -191,6 +197,7 @@ class Live:
             checkups=Checkups(
                 self.engine, specs, self._clock, within_s=config.timing.modbus_timeout_s
             ),
+            feasibility=desk,
             sessions=self.engine.sessions,
             history=history,
             clock=self._clock,

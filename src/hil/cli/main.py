@@ -25,6 +25,7 @@ from hil.cli.migrate_command import migrate_command
 from hil.cli.override_commands import override_group, set_command
 from hil.cli.recordings_commands import recordings_group
 from hil.cli.run_commands import emulate_command, engine_command, run_command
+from hil.cli.schedule_check_command import check_command
 from hil.cli.schedule_commands import schedule_group
 from hil.cli.simulate_command import simulate_command
 from hil.cli.status_commands import ack_command, alarms_command, status_command
@@ -105,6 +106,7 @@ for command in (
 ):
     hil.add_command(command)
 config.add_command(migrate_command)
+schedule_group.add_command(check_command)
 
 
 def main() -> None:

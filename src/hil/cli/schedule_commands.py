@@ -14,22 +14,15 @@ from rich.text import Text
 
 from hil.adapters.engine_answer import read_snapshot
 from hil.adapters.engine_client import EngineClient
-from hil.adapters.system_clock import SystemClock
 from hil.cli.control_commands import PLANT
 from hil.cli.duration import parse_instant
 from hil.cli.engine_session import echo_json, json_option, stdout_console, with_engine
-from hil.cli.options import config_option, load_config
 from hil.cli.override_commands import echo_overrides
 from hil.cli.status_view import time_text
-from hil.config.values import plant_specs
 from hil.domain.errors import HilError, InvalidInput
-from hil.domain.schedule import Schedule, Series, Signal
-from hil.domain.schedule_check import UNITS, Beyond, beyond_nameplate
+from hil.domain.schedule import Series, Signal
 from hil.domain.schedule_csv import MAX_BYTES, ScheduleUpdate, parse_schedule_csv
-from hil.domain.site_day import day_range, local_text, site_day
 
-# Of the setpoints beyond the nameplate so many are shown; --json has all.
-SHOWN_MAX = 20
 SEEDS = 2**31
 # A month; the engine makes and shows no more at a time.
 HOURS_MAX = 24 * 31
@@ -91,7 +84,7 @@ def load_command(
     A file of one signal keeps the other. A bad row refuses the file. An override is active until
     its file's `end`, or until it is removed.
     """
-    data = _read(file)
+    data = read_file(file)
     picture = read_snapshot(client.state())
     zone = ZoneInfo(picture.site.timezone)
     begin = None if start is None else parse_instant(start, zone, picture.time)
@@ -217,79 +210,8 @@ def show_command(client: EngineClient, plant: str, hours: float, as_json: bool) 
 _SHOWN = ("p_kw", "q_kvar", "origin")
 
 
-@schedule_group.command("check")
-@file_argument
-@plant_option
-@signal_option
-@click.option("--start", metavar="TIME", help="As of load (default: the start of the site day).")
-@config_option
-@json_option
-@click.pass_context
-def check_command(
-    context: click.Context,
-    file: Path,
-    plant: str,
-    signal: str | None,
-    start: str | None,
-    config_file: Path | None,
-    as_json: bool,
-) -> None:
-    """Check the CSV in FILE against the configuration, without an engine.
-
-    Exits with 2 when a row is wrong, with 1 when a setpoint is beyond the plant's nameplate.
-    """
-    config, _ = load_config(config_file)
-    specs = {spec.id: spec for spec in plant_specs(config)}
-    spec = next((spec for name, spec in specs.items() if name == plant), None)
-    if spec is None:
-        raise InvalidInput(f"there is no plant {plant!r}; there are {', '.join(specs)}")
-    zone = ZoneInfo(config.site.timezone)
-    now = SystemClock().now()
-    begin = (
-        day_range(site_day(now, zone), zone)[0]
-        if start is None
-        else parse_instant(start, zone, now)
-    )
-    try:
-        update = parse_schedule_csv(
-            _read(file), zone=zone, start=begin, signal=Signal(signal or Signal.P)
-        )
-    except InvalidInput as error:
-        raise InvalidInput(f"{file}: {error.args[0]}", error.problems) from error
-    schedule = update.applied_to(Schedule())
-    beyond = beyond_nameplate(schedule, spec.nameplate)
-    times = sorted({*schedule.p.times, *schedule.q.times})
-    if as_json:
-        facts = {"ok": not beyond, "plant": plant, "from": times[0], "to": times[-1]}
-        echo_json({**facts, "beyond": beyond})
-    else:
-        span = f"{local_text(times[0], zone)} to {local_text(times[-1], zone)}"
-        click.echo(f"{file}: {len(times)} rows, {span}")
-        _echo_beyond(beyond, spec.name, zone)
-    context.exit(1 if beyond else 0)
-
-
-def _echo_beyond(beyond: tuple[Beyond, ...], name: str, zone: ZoneInfo) -> None:
-    if not beyond:
-        click.echo(f"OK: every setpoint is inside the nameplate of {name}")
-        return
-    count = len(beyond)
-    click.echo(
-        f"{count} setpoint{'s are' if count > 1 else ' is'} beyond the nameplate of {name}:",
-        err=True,
-    )
-    for one in beyond[:SHOWN_MAX]:
-        unit = UNITS[one.signal]
-        click.echo(
-            f"  {local_text(one.time, zone)}: {one.asked:g} {unit} is not from {one.least:g} to"
-            f" {one.most:g} {unit}",
-            err=True,
-        )
-    if count > SHOWN_MAX:
-        click.echo(f"  and {count - SHOWN_MAX} more", err=True)
-
-
-def _read(file: Path) -> bytes:
+def read_file(file: Path) -> bytes:
+    """The bytes of a schedule; raises HilError when it cannot be read, or is none."""
     try:
         with file.open("rb") as opened:
             data = opened.read(MAX_BYTES + 1)

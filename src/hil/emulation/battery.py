@@ -83,6 +83,11 @@ class Battery:
         self._x_pu = parameters.grid_x_to_r * self._r_pu
         self.reset(soc_pu=0.5)
 
+    @property
+    def block_after_s(self) -> float:
+        """Seconds at P = Q = 0 after which the store does not empty any more."""
+        return self._parameters.block_after_s
+
     def reset(self, *, soc_pu: float) -> None:
         """Begin at rest with this state of charge (0..1)."""
         assert 0 <= soc_pu <= 1, soc_pu

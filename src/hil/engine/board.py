@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from hil.domain.plant import PlantId, PlantSpec
-from hil.domain.snapshot import EngineState, PlantState, Snapshot, initial_snapshot
+from hil.domain.snapshot import EngineState, Feasibility, PlantState, Snapshot, initial_snapshot
 from hil.engine.settings import EngineSettings
 from hil.ports import Clock
 
@@ -42,6 +42,7 @@ class Board:
         self._facts = facts
         self._plants: dict[PlantId, Callable[[], PlantState]] = {}
         self._faults: dict[PlantId, tuple[str, ...]] = {}
+        self._feasibility: dict[PlantId, Feasibility] = {}
         self._parts: dict[str, Any] = {}
         self._seq = initial.seq
         self._waiters: list[asyncio.Future[None]] = []
@@ -56,10 +57,22 @@ class Board:
             self._faults[plant] = faults
             self.changed_now()
 
+    def show_feasibility(self, plant: PlantId, found: Feasibility | None) -> None:
+        """Show what the schedule of a plant will run into; None: not known."""
+        if self._feasibility.get(plant) == found:
+            return
+        self._feasibility.pop(plant, None)
+        if found is not None:
+            self._feasibility[plant] = found
+        self.changed_now()
+
     def plant(self, plant: PlantId) -> PlantState:
         """The present state of one plant."""
         state, faults = self._plants[plant](), self._faults.get(plant)
-        return replace(state, faults=faults) if faults else state
+        found = self._feasibility.get(plant)
+        if faults is None and found is None:
+            return state
+        return replace(state, faults=faults or (), feasibility=found)
 
     def update(self, **parts: Any) -> None:
         """Replace parts of the site's state, by their names in `Snapshot`."""

@@ -32,6 +32,7 @@ from hil.engine.lateness import Lateness
 from hil.engine.ledger import Ledger, latencies
 from hil.engine.market import MarketAccess
 from hil.engine.market_desk import MarketDesk
+from hil.engine.plant_parts import Plan
 from hil.engine.recorder import Recorder
 from hil.engine.schedules import Schedules, StoredOverride
 from hil.engine.sessions import SHUTDOWN, Sessions
@@ -85,26 +86,26 @@ class Engine:
         self._ledgers = {spec.id: Ledger() for spec in specs}
         self._supervisor = Supervisor(clock)
         self._journal = Journal(store, clock, on_failing=self._teller(AlarmKind.DATABASE_FAILING))
-        self._board = Board(
+        self.board = Board(
             first_picture(settings, specs, now=clock.now()), clock, facts=self._facts
         )
         self._desk = AlarmDesk(
             self._journal,
             clock,
             new_id=new_id,
-            on_change=lambda: self._board.update(alarms=self._desk.listed()),
+            on_change=lambda: self.board.update(alarms=self._desk.listed()),
         )
         self.sessions = Sessions(self._journal, clock, settings, new_uid=new_id)
         failing = self._teller(AlarmKind.RECORDING_FAILING)
         self._recorder = Recorder(
             sink, self.sessions, clock, settings, specs, ledgers=self._ledgers, on_failing=failing
         )
-        self._audit = Audit(self._journal, self._board, clock)
+        self._audit = Audit(self._journal, self.board, clock)
         self._is_started = False
         self._bench = EmulatorDesk(
             emulator,
             clock,
-            self._board,
+            self.board,
             self._supervisor,
             self._audit,
             new_id=new_id,
@@ -141,7 +142,7 @@ class Engine:
             list(self._specs.values()),
             self._link_of,
             self._clock,
-            board=self._board,
+            board=self.board,
             desk=self._desk,
             journal=self._journal,
             recorder=self._recorder,
@@ -162,7 +163,7 @@ class Engine:
         )
         self._commander = Commander(
             self._fleet.loops,
-            self._board,
+            self.board,
             self._site,
             self._audit,
             self._clock,
@@ -198,7 +199,7 @@ class Engine:
             self._market_access,
             self._journal,
             self._clock,
-            self._board,
+            self.board,
             self._audit,
             new_id=self._new_id,
             selectors=lambda: self._site.selectors,
@@ -271,12 +272,12 @@ class Engine:
         site = self._site
         self._bench.look_now()
         self._desk.set(AlarmKind.ESTOP, None, f"by {site.estop.by}" if site.estop.active else None)
-        self._board.update(
+        self.board.update(
             source=site.selectors.source,
             transport=site.selectors.transport,
             switching=site.switching,
             estop=site.estop,
-            posting=replace(self._board.snapshot().posting, enabled=site.selectors.posting_enabled),
+            posting=replace(self.board.snapshot().posting, enabled=site.selectors.posting_enabled),
         )
         self._market.look_again()
 
@@ -291,10 +292,10 @@ class Engine:
     # EngineApi -------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
-        return self._board.snapshot()
+        return self.board.snapshot()
 
     async def changed(self, after_seq: int) -> None:
-        await self._board.changed(after_seq)
+        await self.board.changed(after_seq)
 
     def submit(
         self,
@@ -320,7 +321,7 @@ class Engine:
     def effective_schedule(
         self, plant: PlantId, start: datetime, end: datetime
     ) -> tuple[EffectivePoint, ...]:
-        plan = self._fleet.plan(self._known(plant))
+        plan = self.plan(plant)
         return effective_points(
             plan.base,
             plan.overrides,
@@ -329,6 +330,10 @@ class Engine:
             end=end,
             stale_after_s=plan.stale_after_s,
         )
+
+    def plan(self, plant: PlantId) -> Plan:
+        """What is to be dispatched to a plant now."""
+        return self._fleet.plan(self._known(plant))
 
     def manual_schedule(self, plant: PlantId) -> Versioned:
         return self._schedules.manual(self._known(plant))

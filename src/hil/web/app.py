@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from hil.api import CheckupApi, EngineApi, HistoryApi, LogApi, SessionsApi
+from hil.api import CheckupApi, EngineApi, FeasibilityApi, HistoryApi, LogApi, SessionsApi
 from hil.ports import Clock
 from hil.web.alarm_routes import alarm_routes
 from hil.web.answer import json_response
@@ -29,6 +29,7 @@ from hil.web.assets import Assets, security_headers
 from hil.web.checkup_routes import checkup_routes
 from hil.web.command_routes import command_routes
 from hil.web.fault_routes import fault_routes
+from hil.web.feasibility_routes import CheckBody, feasibility_routes
 from hil.web.guard import Guard
 from hil.web.history_routes import history_routes
 from hil.web.loading_routes import loading_routes
@@ -54,6 +55,7 @@ whose `detail` says what to do."""
 # Bodies that routes read themselves, so that they can be bounded and parsed off the loop.
 _BODIES: tuple[type[Any], ...] = (
     AckBody,
+    CheckBody,
     ConnectionBody,
     LogLevelBody,
     ManualBody,
@@ -73,6 +75,7 @@ def make_app(
     engine: EngineApi,
     *,
     checkups: CheckupApi,
+    feasibility: FeasibilityApi,
     logs: LogApi,
     sessions: SessionsApi,
     history: HistoryApi,
@@ -99,6 +102,7 @@ def make_app(
         schedule_routes(engine),
         loading_routes(engine, settings),
         override_routes(engine),
+        feasibility_routes(feasibility),
         checkup_routes(checkups),  # before the commands, whose path takes any word
         command_routes(engine),
         switch_routes(engine),

@@ -1,6 +1,7 @@
 """What callers pass in paths, queries and bodies, checked and in the domain's types."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
@@ -70,10 +71,10 @@ Day = Annotated[
 ]
 Power = Annotated[float, Field(ge=-MAX_POWER, le=MAX_POWER, allow_inf_nan=False)]
 
-_CHECKED = ConfigDict(extra="forbid")
+CHECKED = ConfigDict(extra="forbid")
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class PointBody:
     """From `time` on these setpoints hold; null is no setpoint of that signal."""
 
@@ -82,7 +83,7 @@ class PointBody:
     q_kvar: Power | None = None
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class ManualBody:
     """A manual schedule; after `end` there is no setpoint, null: the last point holds on."""
 
@@ -90,7 +91,7 @@ class ManualBody:
     end: Instant | None = None
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class RandomBody:
     """A random schedule: the same seed gives the same points."""
 
@@ -103,7 +104,7 @@ class RandomBody:
 Note = Annotated[str, Field(max_length=MAX_NOTE)]
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class OverridePointBody:
     """From `time` on this value holds, in kW or kvar."""
 
@@ -111,7 +112,7 @@ class OverridePointBody:
     value: Power
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class OverrideBody:
     """An override of one signal until `end`; null: until it is removed.
 
@@ -123,14 +124,14 @@ class OverrideBody:
     active: bool | None = None
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class SourceBody:
     """Where the base schedule shall come from."""
 
     source: Source
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class TransportBody:
     """Which endpoints shall be spoken to; `force`: also when a safe stop fails."""
 
@@ -138,21 +139,21 @@ class TransportBody:
     force: bool = False
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class PostingBody:
     """Whether measurements shall be posted."""
 
     enabled: bool
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class ConnectionBody:
     """The password of the market API, held in memory only; null: the one that is held."""
 
     password: Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD)] | None = None
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class ServiceBody:
     """Whether the plant shall be in service, and why."""
 
@@ -160,14 +161,14 @@ class ServiceBody:
     note: Note | None = None
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class AckBody:
     """What the person who acknowledges has to say."""
 
     note: Note | None = None
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class SmokeBody:
     """Whether zero is written and read back, and whether the frames are shown.
 
@@ -179,7 +180,7 @@ class SmokeBody:
     device: str | None = None
 
 
-@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=CHECKED)
 class LogLevelBody:
     """The least severe level that shall be logged."""
 
@@ -201,9 +202,14 @@ LOG_LEVEL_BODY = TypeAdapter(LogLevelBody)
 
 def schedule_of(body: ManualBody) -> Schedule:
     """The schedule asked for; raises `InvalidInput` for times that coincide or pass the end."""
-    _check_times([point.time for point in body.points], body.end, "schedule")
-    points = (SchedulePoint(time=p.time, p_kw=p.p_kw, q_kvar=p.q_kvar) for p in body.points)
-    return Schedule.from_points(points, end=body.end)
+    return schedule_of_points(body.points, body.end)
+
+
+def schedule_of_points(given: Sequence[PointBody], end: datetime | None) -> Schedule:
+    """The schedule of these points, as `schedule_of`."""
+    _check_times([point.time for point in given], end, "schedule")
+    points = (SchedulePoint(time=p.time, p_kw=p.p_kw, q_kvar=p.q_kvar) for p in given)
+    return Schedule.from_points(points, end=end)
 
 
 def override_of(body: OverrideBody) -> Series:
