@@ -1,4 +1,4 @@
-/** The operator page: puts its parts together and says, on the body, how far it is. */
+/** The operator pages: put their parts together and say, on the body, how far they are. */
 
 import { render } from "preact";
 import { html } from "htm/preact";
@@ -9,16 +9,16 @@ import { PlantCard } from "./card.js";
 import { followCommands } from "./commands.js";
 import { Confirm } from "./confirm.js";
 import { EstopPrompt } from "./estop.js";
+import { Logs, logsDrawn } from "./logs.js";
+import { Market, MarketQuestions, isMarketDrawn } from "./market.js";
 import { drawn } from "./plot.js";
 import { Footer, Header, Recent, SiteBar } from "./shell.js";
 import { connection, plantIds, siteName, snapshot } from "./state.js";
 import { start } from "./stream.js";
-
-const title = document.title;
+import { TABS, Tabs, followTabs, keepTitle, path } from "./tabs.js";
 
 function Operate() {
   const ids = plantIds.value;
-  if (snapshot.value === null) return html`<p class="empty">Waiting for the engine.</p>`;
   return html`
     <${SiteBar} />
     <div class="cards">${ids.split(" ").map((id) => html`<${PlantCard} key=${id} id=${id} />`)}</div>
@@ -27,16 +27,30 @@ function Operate() {
   `;
 }
 
+/** What each path shows, and whether all of it is drawn. @type {Record<string, { show: any, isDrawn: () => boolean }>} */
+const PAGES = {
+  "/operate": { show: Operate, isDrawn: () => drawn.value >= plantIds.value.split(" ").filter(Boolean).length },
+  "/market": { show: Market, isDrawn: isMarketDrawn },
+  "/logs": { show: Logs, isDrawn: () => logsDrawn.value },
+};
+
+function Page() {
+  if (snapshot.value === null) return html`<p class="empty">Waiting for the engine.</p>`;
+  return html`<${PAGES[path.value].show} key=${path.value} />`;
+}
+
 const App = () => html`
-  <a class="skip" href="#main">Skip to the plants</a>
+  <a class="skip" href="#main">Skip to the content</a>
   <${Header} />
+  <${Tabs} />
   <${Banner} />
   <main id="main" tabindex="-1" data-stale=${String(connection.value === "lost")}>
-    <h1 class="hidden">Operate</h1>
-    <${Operate} />
+    <h1 class="hidden">${TABS.find((tab) => tab.path === path.value)?.word}</h1>
+    <${Page} />
   </main>
   <${Footer} />
   <${Confirm} />
+  <${MarketQuestions} />
   <${EstopPrompt} />
 `;
 
@@ -44,16 +58,14 @@ const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 root.replaceChildren();
 render(html`<${App} />`, root);
 followCommands();
+followTabs();
 start();
 
-effect(() => {
-  if (siteName.value) document.title = `${siteName.value} · ${title}`;
-});
+keepTitle(() => siteName.value);
 effect(() => {
   if (snapshot.value !== null) document.body.dataset.seq = String(snapshot.value.seq);
 });
 effect(() => {
-  const count = plantIds.value.split(" ").filter(Boolean).length;
-  if (snapshot.value === null || drawn.value < count) return;
+  if (snapshot.value === null || !PAGES[path.value].isDrawn()) return;
   document.fonts.ready.then(() => (document.body.dataset.ready = "true"));
 });
