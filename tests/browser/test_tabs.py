@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from browser_support import Served, Watched, latch
+from browser_support import Served, Watched, latch, opened
 from web_support import alarm
 
 PAGES = {"operate": "Operate", "market": "API & posting", "logs": "Logs"}
@@ -46,6 +46,23 @@ def test_tabs_keep_one_stream_and_follow_back_and_forward(watched: Watched) -> N
     assert page.evaluate("document.body.dataset.mark") == "same"
     assert len([url for url in watched.requests if url.endswith("/stream")]) == 1
     assert watched.complaints == []
+
+
+def test_a_page_that_cannot_be_fetched_says_so_and_comes_with_the_connection(
+    server: Served, browser: Browser
+) -> None:
+    with opened(server, browser) as watched:
+        page = watched.open()
+        page.route("**/static/logs.js", lambda route: route.abort())
+        page.get_by_test_id("tab-logs").click()
+        expect(page.locator("main")).to_contain_text("This page cannot be fetched")
+        expect(page.get_by_test_id("estop")).to_be_visible()
+        page.get_by_test_id("tab-operate").click()
+        is_shown(page, "operate")
+        page.unroute("**/static/logs.js")
+        page.get_by_test_id("tab-logs").click()
+
+        expect(page.get_by_test_id("logs")).to_contain_text("engine started")
 
 
 def test_a_reload_stays_on_the_page(watched: Watched) -> None:

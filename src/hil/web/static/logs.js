@@ -20,8 +20,13 @@ const DONE_SHOWN_MS = 5_000;
 /** Within so many pixels of its end the log counts as read to the end. */
 const AT_END_PX = 24;
 
+/** Signs of the levels that are not normal. */
+const SIGNS = { WARNING: "low", ERROR: "high", CRITICAL: "critical" };
+
+const wasShown = signal(false);
+
 /** Whether the log has been shown, or that it cannot be. */
-export const logsDrawn = signal(false);
+export const isDrawn = () => wasShown.value;
 
 /** @typedef {import("./tail.js").Line} Line */
 
@@ -32,7 +37,7 @@ export const logsDrawn = signal(false);
  * @property {string} error why the newest answer is missing
  */
 
-export function Logs() {
+export function Content() {
   const file = useSignal("today");
   const level = useSignal("");
   const text = useSignal("");
@@ -63,6 +68,7 @@ export function Logs() {
         <button type="button" class="button primary fresh" data-testid="logs-new" data-value=${fresh} onClick=${() => {
           isAtEnd.value = true;
           follow.current?.showAll();
+          document.getElementById("log-lines")?.focus();
         }}>${fresh} new, show</button>
       `}
       ${page && lines.length === 0 && html`<p class="empty" data-testid="logs-empty">${isFiltered ? "No line matches: choose another level or text." : "Nothing was logged on this day."}</p>`}
@@ -75,15 +81,18 @@ export function Logs() {
   `;
 }
 
-/** A line's time as the file has it, the site's. @param {string} time ISO 8601 */
-const timeOf = (time) => time.slice(11, 23);
+/** A line's time of day as the file has it, the site's. @param {string} time ISO 8601 with an offset */
+const timeOf = (time) => {
+  const [, whole = time, ms = ".000"] = /T(\d\d:\d\d:\d\d)(\.\d{3})?/.exec(time) ?? [];
+  return whole + ms;
+};
 
 /** @param {Line} line */
 const view = (line) =>
   (line.view ??= html`
     <li key=${line.key} data-level=${line.level ?? ""}>
       <time title=${line.time ?? ""}>${line.time ? timeOf(line.time) : ""}</time>
-      <span class="level">${line.level ?? ""}</span>
+      <span class="level">${line.level && line.level in SIGNS && html`<${Icon} name=${SIGNS[/** @type {keyof typeof SIGNS} */ (line.level)]} />`} ${line.level ?? ""}</span>
       <span class="text">${line.text}</span>
     </li>
   `);
@@ -103,7 +112,7 @@ function Lines({ lines, isAtEnd, onEnd }) {
     isAtEnd.value = isEnd;
   };
   return html`
-    <div class="logs" ref=${box} tabindex="0" role="region" aria-label="Lines of the log" data-testid="logs" onScroll=${onScroll}>
+    <div class="logs" id="log-lines" ref=${box} tabindex="0" role="region" aria-label="Lines of the log" data-testid="logs" onScroll=${onScroll}>
       <ol>${lines.map(view)}</ol>
     </div>
   `;
@@ -126,7 +135,7 @@ function followLog(query, shown, isAtEnd, fresh) {
 
   const show = (/** @type {Partial<Shown>} */ change) => {
     shown.value = { ...shown.peek(), ...change };
-    logsDrawn.value = true;
+    wasShown.value = true;
   };
   const take = async () => {
     const isWhole = isFirst;

@@ -2,15 +2,13 @@
 
 import { render } from "preact";
 import { html } from "htm/preact";
-import { effect } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { AlarmList } from "./alarms.js";
 import { Banner } from "./banner.js";
 import { PlantCard } from "./card.js";
 import { followCommands } from "./commands.js";
 import { Confirm } from "./confirm.js";
 import { EstopPrompt } from "./estop.js";
-import { Logs, logsDrawn } from "./logs.js";
-import { Market, MarketQuestions, isMarketDrawn } from "./market.js";
 import { drawn } from "./plot.js";
 import { Footer, Header, Recent, SiteBar } from "./shell.js";
 import { connection, plantIds, siteName, snapshot } from "./state.js";
@@ -27,16 +25,54 @@ function Operate() {
   `;
 }
 
-/** What each path shows, and whether all of it is drawn. @type {Record<string, { show: any, isDrawn: () => boolean }>} */
-const PAGES = {
-  "/operate": { show: Operate, isDrawn: () => drawn.value >= plantIds.value.split(" ").filter(Boolean).length },
-  "/market": { show: Market, isDrawn: isMarketDrawn },
-  "/logs": { show: Logs, isDrawn: () => logsDrawn.value },
+/**
+ * @typedef {object} Shown
+ * @property {any} Content
+ * @property {any} [Questions] what it asks, in front of the page
+ * @property {() => boolean} isDrawn
+ */
+
+/** Pages other than the first are fetched when they are opened. @type {Record<string, () => Promise<Shown>>} */
+const OTHERS = {
+  "/market": () => import("./market.js"),
+  "/logs": () => import("./logs.js"),
 };
 
+/** The pages that have been fetched, by their path. */
+const pages = signal(
+  /** @type {Record<string, Shown>} */ ({
+    "/operate": {
+      Content: Operate,
+      isDrawn: () => drawn.value >= plantIds.value.split(" ").filter(Boolean).length,
+    },
+  }),
+);
+
+/** Whether the newest page could not be fetched; it is tried again with the connection. */
+const isMissing = signal(false);
+
+effect(() => {
+  const to = path.value;
+  if (pages.peek()[to] || connection.value === "lost") return;
+  OTHERS[to]().then(
+    (page) => {
+      pages.value = { ...pages.peek(), [to]: page };
+      isMissing.value = false;
+    },
+    () => (isMissing.value = true),
+  );
+});
+
 function Page() {
-  if (snapshot.value === null) return html`<p class="empty">Waiting for the engine.</p>`;
-  return html`<${PAGES[path.value].show} key=${path.value} />`;
+  const page = pages.value[path.value];
+  if (page && snapshot.value !== null) return html`<${page.Content} key=${path.value} />`;
+  if (page || !isMissing.value) return html`<p class="empty">${page ? "Waiting for the engine." : "Loading this page."}</p>`;
+  return html`<p class="empty wrong" role="status">This page cannot be fetched from the server. Check that hil is running, then reload.</p>`;
+}
+
+function Questions() {
+  const { Questions: Own } = pages.value[path.value] ?? {};
+  return Own ? html`<${Own} />` : null;
 }
 
 const App = () => html`
@@ -50,7 +86,7 @@ const App = () => html`
   </main>
   <${Footer} />
   <${Confirm} />
-  <${MarketQuestions} />
+  <${Questions} />
   <${EstopPrompt} />
 `;
 
@@ -66,6 +102,6 @@ effect(() => {
   if (snapshot.value !== null) document.body.dataset.seq = String(snapshot.value.seq);
 });
 effect(() => {
-  if (snapshot.value === null || !PAGES[path.value].isDrawn()) return;
+  if (snapshot.value === null || !pages.value[path.value]?.isDrawn()) return;
   document.fonts.ready.then(() => (document.body.dataset.ready = "true"));
 });

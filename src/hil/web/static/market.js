@@ -61,10 +61,10 @@ const CONNECTIONS = {
 const isConfigured = () => snapshot.value.schedule_api.today.date !== null;
 
 /** Whether all of the page is drawn. */
-export const isMarketDrawn = () =>
+export const isDrawn = () =>
   !isConfigured() || planned.value >= plantIds.value.split(" ").filter(Boolean).length;
 
-export function Market() {
+export function Content() {
   if (!isConfigured()) return html`<${NotConfigured} />`;
   return html`
     <div class="stacked">
@@ -109,8 +109,8 @@ function Connection() {
       </header>
       ${api.error && html`<p class="wrong" data-testid="api-error"><${Icon} name="alert" /> ${api.error}</p>`}
       <dl class="facts">
-        <div data-testid="last-attempt"><dt>Last attempt</dt><dd><${MomentOrNever} at=${api.last_attempt} /></dd></div>
-        <div data-testid="last-success"><dt>Last success</dt><dd><${MomentOrNever} at=${api.last_success} /></dd></div>
+        <div data-testid="last-attempt"><dt>Plan last asked for</dt><dd><${MomentOrNever} at=${api.last_attempt} /></dd></div>
+        <div data-testid="last-success"><dt>Plan last received</dt><dd><${MomentOrNever} at=${api.last_success} /></dd></div>
         <div><dt>Times in</dt><dd>${zone}</dd></div>
       </dl>
       <div class="row">
@@ -150,7 +150,7 @@ function Plan() {
 }
 
 /** The questions of this page; beside the page, which rests meanwhile. */
-export function MarketQuestions() {
+export function Questions() {
   if (asked.value === "password") return html`<${PasswordQuestion} />`;
   return asked.value === "disconnect" ? html`<${DisconnectQuestion} />` : null;
 }

@@ -46,7 +46,6 @@ export function columnsOf(points) {
   points.forEach(({ p_kw: p }, k) => {
     add(times[k], p);
     if ((times[k + 1] ?? Infinity) <= times[k] + held) return;
-    add(times[k] + held - 1, p);
     add(times[k] + held, null);
   });
   return columns;
@@ -96,7 +95,7 @@ function Missing({ id, ranges }) {
 }
 
 /** @param {{ at: string | null }} props */
-export const MomentOrNever = ({ at }) => (at === null ? "never" : html`<${Moment} at=${at} />`);
+export const MomentOrNever = ({ at }) => (at === null ? "none since the start" : html`<${Moment} at=${at} />`);
 
 /** @param {{ id: string }} props */
 export function PlanPreview({ id }) {
@@ -144,6 +143,28 @@ const Table = ({ name, points }) => html`
   </div>
 `;
 
+/**
+ * Each value as a level line until the next row; nothing where there is none.
+ * @param {uPlot} plot
+ */
+function heldPath(plot) {
+  const [times, values] = plot.data;
+  const path = new Path2D();
+  let isOn = false;
+  values.forEach((value, k) => {
+    const after = times[k + 1];
+    const isShown = value !== null && value !== undefined && after !== undefined;
+    if (isShown) {
+      const [from, to, y] = [plot.valToPos(times[k], "x", true), plot.valToPos(after, "x", true), plot.valToPos(value, "y", true)];
+      if (isOn) path.lineTo(from, y);
+      else path.moveTo(from, y);
+      path.lineTo(to, y);
+    }
+    isOn = isShown;
+  });
+  return { stroke: path };
+}
+
 /** @param {uPlot} plot */
 function drawNow(plot) {
   const x = plot.valToPos(engineNow.peek() / 1000, "x", true);
@@ -161,7 +182,6 @@ function options(onCursor) {
     grid: { stroke: () => colour("--grid"), width: 1 },
     ticks: { show: false },
   };
-  const held = () => /** @type {any} */ (uPlot.paths.stepped)({ align: 1 });
   return {
     width: 300,
     height: HEIGHT,
@@ -185,7 +205,7 @@ function options(onCursor) {
     ],
     series: [
       {},
-      { stroke: () => colour("--series-setpoint"), width: 1.5, points: { show: false }, paths: held() },
+      { stroke: () => colour("--series-setpoint"), width: 1.5, points: { show: false }, paths: heldPath },
     ],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)], draw: [drawNow] },
   };

@@ -53,16 +53,14 @@ export function Posting() {
 function Queues() {
   const { posting, plants } = snapshot.value;
   return html`
-    <div class="scroll wide">
-    <table class="stack" data-testid="queues">
+    <table class="stack" role="table" data-testid="queues">
       <caption class="hidden">Samples of each plant</caption>
-      <thead><tr>
+      <thead><tr role="row">
         <th scope="col">Plant</th><th scope="col">Pending</th><th scope="col">Oldest</th><th scope="col">Sent</th>
         <th scope="col">Dropped</th><th scope="col">Set aside</th><th scope="col">Last success</th><th scope="col">Last error</th>
       </tr></thead>
       <tbody>${Object.entries(posting.plants).map(([id, one]) => html`<${Queue} key=${id} id=${id} name=${plants[id]?.name ?? id} queue=${one} />`)}</tbody>
     </table>
-    </div>
     <p class="note">Counted in samples of a series. Dropped: the queue was full. Set aside: the API refused the sample for good.</p>
   `;
 }
@@ -74,17 +72,17 @@ function Queue({ id, name, queue }) {
   const count = (/** @type {number} */ many, /** @type {boolean} */ isWrong) =>
     isWrong ? html`<span class="wrong"><${Icon} name="alert" /> ${many}</span>` : many;
   return html`
-    <tr data-testid="queue-${id}" data-late=${String(isLate)}>
-      <th scope="row">${name}</th>
-      <td data-label="Pending" data-testid="pending" data-value=${pending}>
+    <tr role="row" data-testid="queue-${id}" data-late=${String(isLate)}>
+      <th scope="row" role="rowheader">${name}</th>
+      <td role="cell" data-label="Pending" data-testid="pending" data-value=${pending}>
         ${isLate ? html`<span class="late"><${Icon} name="low" /> ${pending} <span>over one period</span></span>` : pending}
       </td>
-      <td data-label="Oldest">${age === null ? DASH : duration(age)}</td>
-      <td data-label="Sent">${sent}</td>
-      <td data-label="Dropped">${count(dropped, dropped > 0)}</td>
-      <td data-label="Set aside">${count(aside, aside > 0)}</td>
-      <td data-label="Last success"><${MomentOrNever} at=${success} /></td>
-      <td data-label="Last error" class="text">${error === null ? DASH : html`<span class="wrong"><${Icon} name="alert" /> ${error}</span>`}</td>
+      <td role="cell" data-label="Oldest">${age === null ? DASH : duration(age)}</td>
+      <td role="cell" data-label="Sent">${sent}</td>
+      <td role="cell" data-label="Dropped">${count(dropped, dropped > 0)}</td>
+      <td role="cell" data-label="Set aside">${count(aside, aside > 0)}</td>
+      <td role="cell" data-label="Last success"><${MomentOrNever} at=${success} /></td>
+      <td role="cell" data-label="Last error" class="text">${error === null ? DASH : html`<span class="wrong"><${Icon} name="alert" /> ${error}</span>`}</td>
     </tr>
   `;
 }
