@@ -49,6 +49,7 @@ class Served:
 
     def __init__(self, engine: FakeEngine, settings: WebSettings = SETTINGS) -> None:
         self.engine = engine
+        self.logs = FakeLogs()
         self._settings = settings
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="server")
@@ -69,7 +70,7 @@ class Served:
                 self.engine,
                 checkups=checkups_of(self.engine),
                 feasibility=FakeFeasibility(self.engine),
-                logs=FakeLogs(),
+                logs=self.logs,
                 sessions=sessions_of(clock),
                 history=FakeHistory(self.engine),
                 clock=clock,

@@ -161,6 +161,8 @@ class FakeEngine:
             for signal in Signal
         }
         self.written_by: list[str] = []
+        self.plans: dict[PlantId, Schedule] = {}
+        self.passwords: list[str | None] = []
         self.faults: dict[FaultKind, Fault] = {}
         self.refuse: Exception | None = None
         self.may_measure = asyncio.Event()  # cleared: histories take for ever
@@ -267,17 +269,22 @@ class FakeEngine:
 
     def api_schedule(self, plant: PlantId) -> Schedule:
         self._known(plant)
-        return Schedule()
+        return self.plans.get(plant, Schedule())
 
     async def connect_schedule_api(self, password: str | None, *, by: str) -> ScheduleApiState:
         self.written_by.append(by)
+        self.passwords.append(password)
         if password == "wrong":
             raise Impossible("the market API refuses the log-in of bench; check the password")
-        return ScheduleApiState(connection=ConnectionStatus.CONNECTED)
+        return self._show_connection(ConnectionStatus.CONNECTED)
 
     async def disconnect_schedule_api(self, *, by: str) -> ScheduleApiState:
         self.written_by.append(by)
-        return ScheduleApiState()
+        return self._show_connection(ConnectionStatus.DISCONNECTED)
+
+    def _show_connection(self, status: ConnectionStatus) -> ScheduleApiState:
+        self.publish(schedule_api=replace(self.picture.schedule_api, connection=status))
+        return self.picture.schedule_api
 
     async def put_override(
         self,

@@ -99,7 +99,7 @@ def test_own_modules_are_all_used_and_import_only_what_is_there() -> None:
     modules = {path.name: path.read_text() for path in STATIC.glob("*.js")}
     named = set(re.findall(r"/static/(\w+\.js)", pages))
     for text in modules.values():
-        named |= set(re.findall(r'from "\./(\w+\.js)"', text))
+        named |= set(re.findall(r'(?:from |import\()"\./(\w+\.js)"', text))
 
     assert named == set(modules)
     assert all(text.count("\n") <= 400 for text in modules.values())

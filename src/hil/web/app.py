@@ -134,6 +134,8 @@ def _add_pages(app: FastAPI, assets: Assets) -> None:
     for path, page in (
         ("/", root),
         ("/operate", operate),
+        ("/market", operate),
+        ("/logs", operate),
         ("/api/docs", docs),
         ("/healthz", health),
         ("/static/{name:path}", assets.serve),

@@ -84,7 +84,7 @@ export function AlarmCount() {
   if (all === 0) return null;
   const worst = open > 0 ? pressing.value[0].priority : "";
   return html`
-    <a class="chip count" href="#alarms" data-testid="alarm-count" data-value=${all} data-priority=${worst}>
+    <a class="chip count" href="/operate#alarms" data-testid="alarm-count" data-value=${all} data-priority=${worst}>
       ${worst && html`<${Icon} name=${worst} />`} Alarms <b>${all}</b>
     </a>
   `;

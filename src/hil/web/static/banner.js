@@ -86,7 +86,7 @@ function AlarmLine({ alarm }) {
         <strong>${placeOf(alarm)}: ${alarm.text}</strong> <span class="note">since <${Moment} at=${alarm.raised_at} /></span>
         <span class="todo">${alarm.action}</span>
       </p>
-      ${more > 0 && html`<a href="#alarms">${more} more</a>`}
+      ${more > 0 && html`<a href="/operate#alarms">${more} more</a>`}
       <${Acknowledge} alarm=${alarm} />
     </div>
   `;

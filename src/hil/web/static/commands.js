@@ -94,6 +94,7 @@ function sendTo(kind, plant, asked) {
     const { to, ...rest } = asked;
     return putTo("/transport", { transport: to, ...rest });
   }
+  if (kind === "posting") return putTo("/posting", asked);
   if (kind === "service") return putTo(`/plants/${plant}/service`, asked);
   return post(plant === null ? `/fleet/${kind.replace("fleet-", "")}` : `/plants/${plant}/${kind}`);
 }

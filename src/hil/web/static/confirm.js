@@ -35,9 +35,9 @@ export const closedBecause = signal("");
 
 /** The facts that an answer relies on: when they change, the question is asked anew. */
 const facts = computed(() => {
-  const { transport, source, switching, estop, plants = {} } = snapshot.value ?? {};
+  const { transport, source, switching, estop, posting, plants = {} } = snapshot.value ?? {};
   const each = Object.values(plants).map((p) => [p.phase, p.dispatching, p.recording, p.in_service]);
-  return JSON.stringify([transport, source, switching, estop?.active, each]);
+  return JSON.stringify([transport, source, switching, estop?.active, posting?.enabled, each]);
 });
 
 /**
@@ -143,6 +143,21 @@ function switchTransport(to) {
 }
 
 /** @returns {Question} */
+function switchPostingOn() {
+  const { source, transport, posting } = snapshot.value;
+  const pending = /** @type {any[]} */ (Object.values(posting.plants)).reduce((sum, one) => sum + one.pending, 0);
+  return {
+    title: "Switch posting on?",
+    consequences: [
+      `Measurements of the ${transport === "remote" ? "real" : "emulated"} plants are sent to the market API.`,
+      ...(source === "api" ? [] : ["This begins once the source is Market API."]),
+      ...(pending ? [`${pending} samples that wait are sent first.`] : []),
+    ],
+    action: "Switch posting on",
+  };
+}
+
+/** @returns {Question} */
 function resetEstop() {
   return {
     title: "Reset the emergency stop?",
@@ -188,6 +203,8 @@ function questionOf({ kind, plant, asked: what }) {
       return switchSource(what.to);
     case "transport":
       return switchTransport(what.to);
+    case "posting":
+      return switchPostingOn();
     case "service":
       return serve(/** @type {string} */ (plant), what.in_service);
     default:

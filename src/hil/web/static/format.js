@@ -62,6 +62,14 @@ export function minutes(ms, zone) {
 }
 
 /**
+ * A calendar day as people write it, such as 15 Jan.
+ * @param {string} date ISO 8601, without a time
+ */
+export function day(date) {
+  return format("UTC", { day: "numeric", month: "short" }).format(Date.parse(`${date}T12:00Z`));
+}
+
+/**
  * Day and time in the site's zone, with seconds where there are some.
  * @param {number} ms
  * @param {string} zone
