@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from browser_support import Served, Watched, kinds, served
+from browser_support import Served, Watched, kinds, opened, served, silenced
 from hil.domain.commands import CommandKind, CommandStatus
 from hil.domain.errors import Impossible
 from hil.domain.plant import Source, Transport
@@ -21,6 +21,7 @@ from hil.domain.snapshot import (
 )
 from web_support import LIB, NOON, VRFB, FakeEngine
 
+LOST_MS = 12_000
 PERIOD = timedelta(minutes=15)
 TODAY = ScheduleDay(
     date=date(2026, 1, 15),
@@ -163,6 +164,41 @@ def test_a_failing_api_is_shown_with_its_sentence(server: Served, watched: Watch
     expect(page.get_by_test_id("last-success")).to_contain_text("none since the start")
     expect(page.get_by_test_id("disconnect")).not_to_have_attribute("aria-disabled", "true")
     expect(page.get_by_test_id("connect")).not_to_have_attribute("aria-disabled", "true")
+
+
+def test_a_question_ends_with_the_page_and_with_the_connection(
+    server: Served, browser: Browser
+) -> None:
+    with silenced(server) as (clear, url), opened(server, browser) as watched:
+        watched.url = url
+        page = watched.open("/market")
+        page.get_by_test_id("tab-logs").click()
+        page.get_by_test_id("tab-market").click()
+        page.get_by_test_id("connect").click()
+        page.go_back()
+        page.go_forward()
+        expect(page.get_by_test_id("api-connection")).to_be_visible()
+        expect(page.get_by_test_id("password")).to_have_count(0)
+        page.get_by_test_id("connect").click()
+        expect(page.get_by_test_id("password")).to_be_visible()
+        clear.clear()
+        expect(page.get_by_test_id("banner-lost")).to_be_visible(timeout=LOST_MS)
+
+        expect(page.get_by_test_id("password")).to_have_count(0)
+        for control in ("connect", "disconnect", "posting-on", "posting-off"):
+            expect(page.get_by_test_id(control)).to_have_attribute("aria-disabled", "true")
+        expect(page.locator("main")).to_have_attribute("data-stale", "true")
+        expect(page.get_by_test_id("day-today")).to_contain_text("94 of 96 periods")
+
+
+def test_of_a_long_list_the_coming_ranges_are_named(server: Served, watched: Watched) -> None:
+    ranges = tuple((NOON + k * 4 * PERIOD, NOON + (k * 4 + 1) * PERIOD) for k in range(-5, 8))
+    today = ScheduleDay(date=TODAY.date, points=83, expected=96, missing={LIB: ranges})
+    show(server, schedule_api=ScheduleApiState(today=today, tomorrow=TOMORROW))
+    page = watched.open("/market")
+
+    expect(page.get_by_test_id("missing-lib")).to_contain_text("LIB lacks 13:00–13:15")
+    expect(page.get_by_test_id("missing-lib")).to_contain_text("18:00–18:15 and 7 more")
 
 
 def test_what_is_missing_of_a_day_is_named_in_site_time(watched: Watched) -> None:

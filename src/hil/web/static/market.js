@@ -1,7 +1,7 @@
 /** The page of the market API: its connection, the plan that has come, posting. */
 
 import { html } from "htm/preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { effect, signal } from "@preact/signals";
 import { put, remove } from "./api.js";
 import { Control } from "./controls.js";
@@ -32,8 +32,12 @@ const wish = signal(NONE);
 /** The question that stands open. */
 const asked = signal(/** @type {"" | "password" | "disconnect"} */ (""));
 
+const close = () => {
+  asked.value = "";
+};
+
 effect(() => {
-  if (controlsOff.value) asked.value = "";
+  if (controlsOff.value) close();
 });
 
 /**
@@ -151,11 +155,11 @@ function Plan() {
 
 /** The questions of this page; beside the page, which rests meanwhile. */
 export function Questions() {
+  // Who leaves the page has not answered.
+  useEffect(() => close, []);
   if (asked.value === "password") return html`<${PasswordQuestion} />`;
   return asked.value === "disconnect" ? html`<${DisconnectQuestion} />` : null;
 }
-
-const close = () => (asked.value = "");
 
 function PasswordQuestion() {
   // The field alone has the password, for as long as the question stands.

@@ -84,10 +84,13 @@ export function Day({ word, plan }) {
 
 /** @param {{ id: string, ranges: [string, string][] }} props */
 function Missing({ id, ranges }) {
-  const more = ranges.length - RANGES_SHOWN;
+  // What is over cannot be dispatched any more: what comes is named first.
+  const coming = ranges.filter(([, to]) => Date.parse(to) > engineNow.peek());
+  const named = (coming.length ? coming : ranges).slice(0, RANGES_SHOWN);
+  const more = ranges.length - named.length;
   return html`
     <span class="detail" data-testid="missing-${id}">
-      ${snapshot.value.plants[id]?.name ?? id} lacks ${ranges.slice(0, RANGES_SHOWN).map(([from, to], k) => html`
+      ${snapshot.value.plants[id]?.name ?? id} lacks ${named.map(([from, to], k) => html`
         ${k > 0 && ", "}<span title="${utc(Date.parse(from))} to ${utc(Date.parse(to))}">${minutes(Date.parse(from), zone.value)}–${minutes(Date.parse(to), zone.value)}</span>
       `)}${more > 0 && ` and ${more} more`}
     </span>
